@@ -1,0 +1,102 @@
+"""An app: a pool of users in which identities are unique."""
+
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from knownas.errors import DomainError
+
+
+class AppSettings(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What an app may choose. The first block is the vendor's `appSettings`; the second is Knownas's own."""
+
+    conversation_retention_seconds: int | None = None
+    mask_credit_card_numbers: bool = False
+    use_animal_names: bool = False
+    echo_postback: bool = False
+    ignore_auto_conversation_start: bool = False
+    multi_convo_enabled: bool = False
+    app_localization_enabled: bool = False
+    end_session_enabled: bool = False
+    disable_conversation_reopen: bool = False
+
+    require_token_expiry: bool = False
+
+
+class App(Struct, frozen=True):
+    """One app as it is stored. `created_at` is in milliseconds."""
+
+    id: str
+    account_id: str
+    display_name: str
+    settings: AppSettings
+    metadata: dict[str, Any]
+    created_at: int
+
+
+class AppCreated(Struct, frozen=True, tag_field="event", tag="app.created"):
+    """A new, empty pool of users exists."""
+
+    app_id: str
+
+
+class AppUpdated(Struct, frozen=True, tag_field="event", tag="app.updated"):
+    """The app's name, settings or metadata changed."""
+
+    app_id: str
+
+
+class AppNotFound(DomainError):
+    """No such app, or none that the caller may know of."""
+
+    kind = "not_found"
+    code = "app_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("App not found")
+
+
+class InvalidApp(DomainError):
+    """The app cannot be made or changed like this; the text says why."""
+
+    kind = "invalid"
+    code = "bad_request"
+
+
+class Apps(Protocol):
+    """What verbs ask of stored apps. Apps are reached by id because they are what a transaction is bound to."""
+
+    async def by_id(self, app_id: str) -> App | None:
+        """The app, or None."""
+        ...
+
+    def add(self, app: App) -> None:
+        """Hold the new app for writing."""
+        ...
+
+    def update(self, app: App) -> None:
+        """Hold the app's new name, settings and metadata for writing."""
+        ...
+
+    def remove(self, app_id: str) -> None:
+        """Hold the removal of the app and of everything in it, keys and users included."""
+        ...
+
+    async def page(self, account_id: str, *, after: str | None, before: str | None, limit: int) -> list[App]:
+        """At most `limit` apps of the account in creation order, after or before the given id, exclusive."""
+        ...
+
+
+def require_multi_conversation_rules(before: AppSettings, after: AppSettings) -> None:
+    """Refuse what the vendor's settings refuse: turning `multiConvoEnabled` off, or options that need it.
+
+    Source: `appSettings` in spec/sunshine-v2.yaml.
+    """
+    if before.multi_convo_enabled and not after.multi_convo_enabled:
+        raise InvalidApp("multiConvoEnabled cannot be turned off again once it is enabled")
+    for name, value in (
+        ("endSessionEnabled", after.end_session_enabled),
+        ("disableConversationReopen", after.disable_conversation_reopen),
+    ):
+        if value and not after.multi_convo_enabled:
+            raise InvalidApp(f"{name} requires multiConvoEnabled")

@@ -1,0 +1,96 @@
+"""A session: what lets an anonymous user come back. Identified users come back with a signed token (R4)."""
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from knownas.devices import Device
+from knownas.errors import DomainError
+from knownas.identities import Holder
+from knownas.users import User
+
+
+class AnonymousProof(Struct, frozen=True):
+    """What a client shows to prove that it holds an anonymous user's session. Only the token's hash is kept."""
+
+    user_id: str
+    token_hash: str
+
+
+class Session(Struct, frozen=True):
+    """One anonymous session. `created_at` is in milliseconds."""
+
+    token_hash: str
+    user_id: str
+    device_guid: str | None
+    created_at: int
+
+
+class Situation(Struct, frozen=True):
+    """All that a login has to know before it decides, found in one question.
+
+    `known` is the user with the token's external id and `devices` hers; `device` is the one she logs in on, whomever
+    it belongs to so far; `holders` have the token's e-mail; `visitor` is the anonymous user whose session was proved.
+    """
+
+    known: User | None
+    devices: list[Device]
+    device: Device | None
+    holders: list[Holder]
+    visitor: User | None
+
+
+class Access(Struct, frozen=True):
+    """What somebody who signed in gets: the user, her devices, and for an anonymous one the token to come back with."""
+
+    user: User
+    devices: list[Device]
+    session_token: str | None = None
+    created: bool = False
+
+
+class InvalidSession(DomainError):
+    """The session token is not, or no longer, one of this user's."""
+
+    kind = "unauthenticated"
+    code = "invalid_auth"
+    cause = "session.invalid"
+
+    def __init__(self) -> None:
+        super().__init__("Invalid session token")
+
+
+class NotThisUser(DomainError):
+    """The credentials are good, but for another user than the one asked for."""
+
+    kind = "forbidden"
+    code = "forbidden"
+
+    def __init__(self) -> None:
+        super().__init__("The credentials supplied do not give access to this user")
+
+
+class Sessions(Protocol):
+    """What verbs ask of the app's stored sessions."""
+
+    async def situation(
+        self, external_id: str, email_key: str | None, guid: str | None, proof: AnonymousProof | None
+    ) -> Situation:
+        """All that a login has to know (Situation)."""
+        ...
+
+    async def visitor(self, proof: AnonymousProof) -> User | None:
+        """The user whose live session `proof` shows, if she is still anonymous."""
+        ...
+
+    def add(self, session: Session) -> None:
+        """Hold the new session for writing."""
+        ...
+
+    def end_all(self, members: list[str]) -> None:
+        """Hold the end of every session of these users."""
+        ...
+
+    def end_on(self, device: Device, user_id: str) -> None:
+        """Hold the end of this user's sessions on one device."""
+        ...

@@ -1,0 +1,127 @@
+"""Exchange a token that the business signed for access as that user (R3, R6)."""
+
+from typing import Any
+
+from msgspec import structs
+
+from knownas.conflicts.open import contest
+from knownas.devices import DeviceInfo
+from knownas.devices.attach import attach
+from knownas.identities import Attach, Contest, Holder, Identity, IdentityAttached, IdentityTakenOver, TakeOver, decide
+from knownas.identities.normalise import normalise
+from knownas.keys.tokens import MAX_NAME, UserClaims, split_name
+from knownas.merges.absorb import absorb
+from knownas.sessions import Access, AnonymousProof, Situation
+from knownas.transaction import Transaction
+from knownas.users import User, UserChanges
+from knownas.users.create import new_user, own_external_id
+from knownas.users.update import apply, identify
+
+EmailDecision = Attach | TakeOver | None
+
+
+async def log_in(
+    tx: Transaction,
+    claims: UserClaims,
+    info: DeviceInfo | None,
+    proof: AnonymousProof | None,
+    profile: UserChanges | None = None,
+) -> Access:
+    """Sign the device in as the user whom verified `claims` name; first sight creates the user.
+
+    The external id alone says who this is. `proof` shows an anonymous user on this device: her history comes along,
+    by promotion in place when the external id is new, by merge when it is not. `profile` is what the visitor typed
+    before; the token's own name and e-mail win over it.
+
+    Raises EmailContested under the policy `reject`; the case it opened is kept, nothing else is.
+    Emits user.created, user.identified or users.merged, user.updated, identity.attached, identity.contested,
+    device.signed_in, each at most once and only for what really changed.
+    """
+    email_key = normalise("email", claims.verified_email) if claims.verified_email else None
+    found = await tx.sessions.situation(claims.external_id, email_key, info.guid if info else None, proof)
+    visitor = found.visitor
+    email = await _decide_email(tx, claims, email_key, found)
+    former = await _former_owner(tx, found)
+
+    changes = stated_profile(claims, profile or UserChanges())
+    if found.known is not None:
+        user = found.known if found.known.authenticated else _authenticate(tx, found.known)
+        user = absorb(tx, user, visitor, "login") if visitor else user
+        user = apply(tx, user, changes)
+    elif visitor is not None:
+        user = identify(tx, visitor, claims.external_id, claims.key_id, authenticated=True)
+        user = apply(tx, user, changes)
+    else:
+        user = new_user(tx, claims.external_id, "login", changes, authenticated=True)
+        own_external_id(tx, user.id, claims.external_id, claims.key_id)
+
+    if email is not None and email_key is not None:
+        _give_email(tx, user, email, email_key, claims)
+    devices = found.devices
+    if info is not None:
+        if former is not None and former.id in (user.id, visitor.id if visitor else None):
+            former = None
+        device = attach(tx, user, info, found.device, former)
+        devices = [device, *(other for other in devices if other.guid != device.guid)]
+    return Access(user, devices, created=found.known is None and visitor is None)
+
+
+def stated_profile(claims: UserClaims, typed: UserChanges) -> UserChanges:
+    """What the token says about the user, over what was typed. A claim that is absent says nothing. Pure."""
+    given_name, surname = split_name(claims.name)
+    stated: dict[str, Any] = {"given_name": given_name, "surname": surname} if given_name else {}
+    if claims.email:
+        stated["email"] = claims.email[:MAX_NAME]
+    return structs.replace(typed, **stated)
+
+
+async def _decide_email(tx: Transaction, claims: UserClaims, key: str | None, found: Situation) -> EmailDecision:
+    """What happens to the token's verified e-mail; a contested one is refused (R7)."""
+    if key is None:
+        return None
+    claimant = found.known or found.visitor
+    # A visitor who is about to become one with the claimant does not contend with her.
+    own = {user.id for user in (found.known, found.visitor) if user}
+    holders = [
+        Holder(claimant.id, holder.owned) if claimant and holder.user_id in own else holder for holder in found.holders
+    ]
+    decision = decide(claimant.id if claimant else None, holders)
+    if isinstance(decision, Contest):
+        await contest(tx, decision, "email", key, claims, claimant)
+    return decision if isinstance(decision, Attach | TakeOver) else None
+
+
+async def _former_owner(tx: Transaction, found: Situation) -> User | None:
+    """The user whom the device belonged to until now, when that was not the one who logs in."""
+    device = found.device
+    if device is None or (found.known is not None and device.user_id == found.known.id):
+        return None
+    if found.visitor is not None and device.user_id == found.visitor.id:
+        return found.visitor
+    return await tx.users.by_id(device.user_id)
+
+
+def _authenticate(tx: Transaction, user: User) -> User:
+    """Note that a user whom the server API made has now come with a token of her own."""
+    tx.users.change(user, authenticated=True)
+    return user
+
+
+def _give_email(tx: Transaction, user: User, decision: Attach | TakeOver, key: str, claims: UserClaims) -> None:
+    """Hold the verified e-mail as this user's; those who merely claimed it lose the claim (R2)."""
+    if isinstance(decision, TakeOver):
+        tx.identities.drop_claims("email", key)
+        tx.emit(IdentityTakenOver(user.id, decision.former, "email"))
+    tx.identities.add(
+        Identity(
+            user.id,
+            "email",
+            claims.verified_email or "",
+            key,
+            owned=True,
+            verification="sso",
+            asserted_by=claims.key_id,
+            created_at=tx.now,
+        )
+    )
+    tx.emit(IdentityAttached(user.id, "email", "sso"))

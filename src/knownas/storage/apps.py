@@ -1,0 +1,87 @@
+"""Stored apps."""
+
+from typing import Final
+
+import msgspec
+
+from knownas.apps import App, AppSettings
+from knownas.storage.unit import Row, Unit
+
+_COLUMNS: Final = "id, account_id, display_name, settings, metadata, created_at"
+BY_ID: Final = f"SELECT {_COLUMNS} FROM apps WHERE id = $1"  # noqa: S608
+AFTER: Final = f"SELECT {_COLUMNS} FROM apps WHERE account_id = $1 AND id > $2 ORDER BY id LIMIT $3"  # noqa: S608
+BEFORE: Final = f"SELECT {_COLUMNS} FROM apps WHERE account_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"  # noqa: S608
+INSERT: Final = """
+    INSERT INTO apps (id, account_id, display_name, settings, metadata, created_at, seq)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)"""
+# Everything that belongs to an app, the app itself last.
+_CONTENTS: Final = (
+    "integrations",
+    "identities",
+    "devices",
+    "sessions",
+    "conflicts",
+    "merges",
+    "events",
+    "users",
+    "keys",
+)
+
+
+class AppRows:
+    """Apps (knownas.apps.Apps) as rows."""
+
+    __slots__ = ("_unit",)
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+
+    async def by_id(self, app_id: str) -> App | None:
+        """The app, or None."""
+        row = await self._unit.directory_row(BY_ID, app_id)
+        return app_of(row) if row else None
+
+    def add(self, app: App) -> None:
+        """Hold the new app."""
+        self._unit.stale = True
+        self._unit.hold_fresh(
+            app.id,
+            INSERT,
+            app.id,
+            app.account_id,
+            app.display_name,
+            _json(app.settings),
+            _json(app.metadata),
+            app.created_at,
+        )
+
+    def update(self, app: App) -> None:
+        """Hold the app's new name, settings and metadata."""
+        self._unit.stale = True
+        patch = self._unit.app_patch
+        patch["display_name"], patch["settings"], patch["metadata"] = (
+            app.display_name, _json(app.settings), _json(app.metadata),
+        )  # fmt: skip
+
+    def remove(self, app_id: str) -> None:
+        """Hold the removal of the app with all that is in it."""
+        for table in _CONTENTS:
+            self._unit.hold_directory(f"DELETE FROM {table} WHERE app_id = $1", app_id)  # noqa: S608
+        self._unit.hold_directory("DELETE FROM apps WHERE id = $1", app_id, must=True)
+
+    async def page(self, account_id: str, *, after: str | None, before: str | None, limit: int) -> list[App]:
+        """Apps in creation order on one side of an id."""
+        if before is not None:
+            rows = await self._unit.directory_rows(BEFORE, account_id, before, limit)
+            return [app_of(row) for row in reversed(rows)]
+        return [app_of(row) for row in await self._unit.directory_rows(AFTER, account_id, after or "", limit)]
+
+
+def app_of(row: Row) -> App:
+    """The app in _COLUMNS."""
+    settings = msgspec.json.decode(row[3], type=AppSettings)
+    return App(row[0], row[1], row[2], settings, msgspec.json.decode(row[4]), row[5])
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

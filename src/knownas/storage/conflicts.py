@@ -1,0 +1,46 @@
+"""Stored cases."""
+
+from typing import Final
+
+from knownas.conflicts import Case
+from knownas.storage.parameters import id_list
+from knownas.storage.unit import Unit
+
+OPEN: Final = """
+    SELECT id, type, key, owner_id, claimant, claimant_id, asserted_by, first_seen, last_seen, count, state
+    FROM conflicts WHERE app_id = $1 AND state = 'open' ORDER BY id LIMIT 100"""
+REFRESH: Final = """
+    INSERT INTO conflicts (app_id, id, type, key, owner_id, claimant, claimant_id, asserted_by, first_seen, last_seen,
+        count, state)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, 'open')
+    ON CONFLICT (app_id, type, key, claimant) DO UPDATE SET
+        owner_id = excluded.owner_id, claimant_id = excluded.claimant_id, asserted_by = excluded.asserted_by,
+        last_seen = excluded.last_seen, count = conflicts.count + 1, state = 'open'"""
+
+
+class ConflictRows:
+    """Cases (knownas.conflicts.Conflicts) as rows."""
+
+    __slots__ = ("_unit",)
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+
+    async def open(self) -> list[Case]:
+        """The open cases, oldest first, at most 100."""
+        return [Case(*row) for row in await self._unit.rows(OPEN)]
+
+    def refresh(self, case: Case) -> None:
+        """Hold the case: opened, or counted once more."""
+        self._unit.hold(
+            REFRESH, case.id, case.type, case.key, case.owner_id, case.claimant, case.claimant_id, case.asserted_by,
+            case.first_seen, case.last_seen,
+        )  # fmt: skip
+
+    def forget(self, members: list[str]) -> None:
+        """Hold the removal of the cases that name these users."""
+        ids = id_list(members)
+        self._unit.hold(
+            f"DELETE FROM conflicts WHERE app_id = $1 AND (owner_id IN {ids} OR claimant_id IN {ids})",  # noqa: S608
+            *members,
+        )

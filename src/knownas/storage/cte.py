@@ -1,0 +1,48 @@
+"""Compose a plan into one PostgreSQL statement, so that a unit of work costs one round trip and no BEGIN or COMMIT."""
+
+from typing import Any, Final
+
+from knownas.storage.parameters import PARAMETER
+from knownas.storage.unit import Held, SeqOf
+
+_composed: Final[dict[tuple[tuple[str, bool, tuple[int, ...]], ...], str]] = {}
+_COMPOSED_AT_MOST: Final = 2000
+
+
+def compose(plan: list[Held]) -> tuple[str, list[Any]]:
+    """The plan as one statement and its parameters.
+
+    Each statement becomes a data-modifying CTE `w0`, `w1` and so on. A statement that must touch a row is divided by:
+    one over the count of its rows, so that none means division by zero and nothing of the whole is written.
+    """
+    shape = tuple((held.sql, held.must, _references(held)) for held in plan)
+    sql = _composed.get(shape)
+    if sql is None:
+        if len(_composed) >= _COMPOSED_AT_MOST:
+            _composed.clear()
+        sql = _composed[shape] = _text(plan)
+    return sql, [value for held in plan for value in held.params if type(value) is not SeqOf]
+
+
+def _references(held: Held) -> tuple[int, ...]:
+    """Where the parameters refer to an earlier statement's `seq`: (position, statement) flattened."""
+    return tuple(part for at, value in enumerate(held.params) if type(value) is SeqOf for part in (at, value.write))
+
+
+def _text(plan: list[Held]) -> str:
+    parts, checks, used = [], [], 0
+    for number, held in enumerate(plan):
+        names: list[str] = []
+        for value in held.params:
+            if type(value) is SeqOf:
+                names.append(f"(SELECT seq FROM w{value.write})")  # noqa: S608  a number of ours
+            else:
+                used += 1
+                names.append(f"${used}")
+        body = PARAMETER.sub(lambda match, names=names: names[int(match[1]) - 1], held.sql)  # type: ignore[misc]
+        if held.must:
+            checks.append(f"1 / (SELECT count(*) FROM w{number})")  # noqa: S608
+            if "RETURNING" not in body:
+                body += " RETURNING 1"
+        parts.append(f"w{number} AS ({body})")
+    return f"WITH {', '.join(parts)} SELECT {', '.join(checks) or '1'}"

@@ -1,0 +1,23 @@
+"""Numbered parameters that both engines understand."""
+
+import re
+from functools import lru_cache
+from typing import Final
+
+PARAMETER: Final = re.compile(r"\$(\d+)")
+
+
+def id_list(ids: list[str]) -> str:
+    """`($2, $3, ...)` for the ids that follow the app id in a statement's parameters."""
+    return _numbered(len(ids))
+
+
+@lru_cache(maxsize=256)
+def _numbered(count: int) -> str:
+    return "(" + ", ".join(f"${number}" for number in range(2, count + 2)) + ")"
+
+
+@lru_cache(maxsize=4096)
+def for_sqlite(sql: str) -> str:
+    """`$1` as `?1`: SQLite would number `$1` by its first appearance, not by its digit."""
+    return PARAMETER.sub(r"?\1", sql)

@@ -1,0 +1,106 @@
+"""Stored sessions, and the one question that a login asks."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from knownas.devices import Device
+from knownas.identities import Holder
+from knownas.identities.normalise import normalise
+from knownas.sessions import AnonymousProof, Session, Situation
+from knownas.storage.devices import DEVICE_COLUMNS, DEVICE_WIDTH, DeviceRows, device_of
+from knownas.storage.parameters import id_list
+from knownas.storage.unit import Row, Unit
+from knownas.storage.users import HOLDERS_OF, USER_COLUMNS, USER_WIDTH, UserRows, user_of
+from knownas.users import User
+
+# One row for each device of the user with this external id; one row of nulls where there is neither. Behind the user
+# and her device: the device with this guid, whoever has it, the owner of the e-mail, and whether others claim it.
+SITUATION: Final = f"""
+    SELECT {USER_COLUMNS}, {DEVICE_COLUMNS}, {DEVICE_COLUMNS.replace("d.", "g.")}, e.user_id,
+        EXISTS (SELECT 1 FROM identities c WHERE c.app_id = $1 AND c.type = 'email' AND c.key = $3 AND c.owned = 0)
+    FROM (SELECT 1) AS one
+    LEFT JOIN identities x ON x.app_id = $1 AND x.type = 'external_id' AND x.key = $2 AND x.owned = 1
+    LEFT JOIN users u ON u.app_id = $1 AND u.id = x.user_id
+    LEFT JOIN devices d ON d.app_id = $1 AND d.user_id = u.id
+    LEFT JOIN devices g ON g.app_id = $1 AND g.guid = $4
+    LEFT JOIN identities e ON e.app_id = $1 AND e.type = 'email' AND e.key = $3 AND e.owned = 1
+    LIMIT 100"""  # noqa: S608
+VISITOR: Final = f"""
+    SELECT {USER_COLUMNS}
+    FROM sessions s JOIN users u ON u.app_id = s.app_id AND u.id = s.user_id
+    WHERE s.app_id = $1 AND s.token_hash = $2"""  # noqa: S608
+MERGED_INTO: Final = "SELECT id FROM users WHERE app_id = $1 AND id = $2 AND merged_into IS NOT NULL"
+INSERT_SESSION: Final = """
+    INSERT INTO sessions (app_id, token_hash, user_id, device_guid, created_at) VALUES ($1, $2, $3, $4, $5)"""
+END_ON_DEVICE: Final = "DELETE FROM sessions WHERE app_id = $1 AND user_id = $2 AND device_guid = $3"
+
+_GUID_AT: Final = USER_WIDTH + DEVICE_WIDTH
+_OWNER_AT: Final = _GUID_AT + DEVICE_WIDTH
+
+
+class SessionRows:
+    """Sessions (knownas.sessions.Sessions) as rows."""
+
+    __slots__ = ("_unit",)
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+
+    async def situation(
+        self, external_id: str, email_key: str | None, guid: str | None, proof: AnonymousProof | None
+    ) -> Situation:
+        """All that a login has to know: one question in the common case, more where users were merged."""
+        rows = await self._unit.rows(SITUATION, normalise("external_id", external_id), email_key, guid)
+        visitor = await self.visitor(proof) if proof else None
+        first = rows[0]
+        device = device_of(first, _GUID_AT) if first[_GUID_AT] is not None else None
+        known, devices = await self._known(rows)
+        owner, claims = first[_OWNER_AT], bool(first[_OWNER_AT + 1])
+        holders: list[Holder] = []
+        if owner is not None or claims:
+            holders = await self._holders(email_key, known, owner, claims)
+        return Situation(known, devices, device, holders, visitor)
+
+    async def _known(self, rows: Sequence[Row]) -> tuple[User | None, list[Device]]:
+        """The user with the external id and her devices; for a merged one, the survivor and all of theirs."""
+        first = rows[0]
+        if first[0] is None:
+            return None, []
+        if first[USER_WIDTH - 1] is None and not first[USER_WIDTH - 2]:
+            return user_of(first), [device_of(row, USER_WIDTH) for row in rows if row[USER_WIDTH] is not None]
+        users = UserRows(self._unit)
+        user = await users.by_id(first[0])
+        if user is None:
+            return None, []
+        return user, await DeviceRows(self._unit).of_users(await users.members(user))
+
+    async def _holders(self, key: str | None, known: User | None, owner: str | None, claims: bool) -> list[Holder]:
+        """Who has the e-mail, with survivors in the place of those who were merged into them."""
+        if not claims and owner is not None and known is not None and owner == known.id:
+            return [Holder(owner, owned=True)]
+        users = UserRows(self._unit)
+        holders = []
+        for user_id, owned in await self._unit.rows(HOLDERS_OF, "email", key):
+            merged = await self._unit.row(MERGED_INTO, user_id)
+            survivor = await users.by_id(user_id) if merged else None
+            holders.append(Holder(survivor.id if survivor else user_id, owned=owned == 1))
+        return holders
+
+    async def visitor(self, proof: AnonymousProof) -> User | None:
+        """The anonymous user whose session this is."""
+        row = await self._unit.row(VISITOR, proof.token_hash)
+        if row is None or row[0] != proof.user_id or row[1] is not None or row[USER_WIDTH - 1] is not None:
+            return None
+        return user_of(row)
+
+    def add(self, session: Session) -> None:
+        """Hold the new session."""
+        self._unit.hold(INSERT_SESSION, session.token_hash, session.user_id, session.device_guid, session.created_at)
+
+    def end_all(self, members: list[str]) -> None:
+        """Hold the end of all sessions of these users."""
+        self._unit.hold(f"DELETE FROM sessions WHERE app_id = $1 AND user_id IN {id_list(members)}", *members)  # noqa: S608
+
+    def end_on(self, device: Device, user_id: str) -> None:
+        """Hold the end of this user's sessions on one device."""
+        self._unit.hold(END_ON_DEVICE, user_id, device.guid)

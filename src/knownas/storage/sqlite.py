@@ -1,0 +1,161 @@
+"""SQLite: reads inline on the event loop, writes through one thread that commits them in groups.
+
+An answered write survives power loss: `synchronous=FULL` in WAL mode, and a caller is answered only after COMMIT.
+Why it is built like this: docs/decisions/0003-two-engines-one-source-of-statements.md.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+from knownas.database import Binding, P, T, Verb
+from knownas.errors import LostRace, Unavailable
+from knownas.ids import make_id
+from knownas.storage import migrate
+from knownas.storage.chance import SystemRandomness, now_ms
+from knownas.storage.directory import Directory
+from knownas.storage.parameters import for_sqlite
+from knownas.storage.sqlite_writer import Job, Writer
+from knownas.storage.transaction import RACES, NewApp, SqlTransaction, refuse_writes
+from knownas.storage.unit import Row, Unit
+from knownas.storage.vault import Vault
+
+_BUSY_MS: Final = 5000
+_CACHE_KIB: Final = 24 * 1024
+
+
+class Sqlite:
+    """A database in one file, served by one process; others may open it beside (the CLI does)."""
+
+    def __init__(self, path: Path, vault: Vault, *, synchronous: str = "FULL") -> None:
+        self._path = path
+        self._vault = vault
+        self._synchronous = synchronous
+        self._reader: apsw.Connection | None = None
+        self._writer: Writer | None = None
+        self._randomness = SystemRandomness()
+        self._writer_randomness = SystemRandomness()
+        self.directory = Directory(self, vault)
+
+    def new_app(self) -> NewApp:
+        """A binding for an app that is not there yet."""
+        return NewApp(make_id(now_ms(), self._randomness.bytes(6)))
+
+    async def start(self) -> None:
+        """Open the file, making it when there is none, and bring the schema up to date."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        writing = self._connect()
+        try:
+            _migrate(writing)
+        except BaseException:
+            writing.close()
+            raise
+        self._reader = self._connect()
+        self._reader.execute("PRAGMA query_only = 1")
+        self._writer = Writer(writing, self._connect(), self._transaction, asyncio.get_running_loop())
+
+    async def close(self) -> None:
+        """Finish the writes that were taken, then close the file."""
+        if self._writer is not None:
+            await asyncio.to_thread(self._writer.stop)
+        if self._reader is not None:
+            self._reader.close()
+        self._reader = self._writer = None
+
+    async def ping(self) -> None:
+        """Return when the file can be read and writes are being taken."""
+        await self.row("SELECT max(version) FROM schema_history")
+        if self._writer is None or not self._writer.alive:
+            raise Unavailable("The database writer has stopped")
+
+    async def row(self, sql: str, *params: Any) -> Row | None:
+        """The first row of a query outside any app."""
+        rows = await self.rows(sql, *params)
+        return rows[0] if rows else None
+
+    async def rows(self, sql: str, *params: Any) -> Sequence[Row]:
+        """All rows of a query outside any app."""
+        assert self._reader is not None, "start() comes first"  # noqa: S101
+        try:
+            return self._reader.execute(for_sqlite(sql), params).fetchall()
+        except (apsw.BusyError, apsw.IOError, apsw.CantOpenError) as failure:
+            raise Unavailable("The database cannot be read at the moment") from failure
+
+    async def read(self, app: Binding, verb: Verb[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a verb that only reads, here and now."""
+        tx = SqlTransaction(Unit(self, app.id, app.settings, now_ms(), self._randomness), self._vault)
+        answer = await verb(tx, *args, **kwargs)
+        refuse_writes(tx)
+        return answer
+
+    async def write(self, app: Binding, verb: Verb[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a verb in the writer, again when it lost a race."""
+        assert self._writer is not None, "start() comes first"  # noqa: S101
+        for _ in range(RACES):
+            job = Job(app, verb, args, kwargs, asyncio.get_running_loop().create_future())
+            self._writer.take(job)
+            try:
+                answer: T = await job.future
+            except LostRace:
+                continue
+            finally:
+                if job.stale:
+                    self.directory.forget()
+            return answer
+        raise Unavailable("Too many others are changing the same records: try again")
+
+    def _transaction(self, connection: apsw.Connection, app: Binding) -> SqlTransaction:
+        unit = Unit(_On(connection), app.id, app.settings, now_ms(), self._writer_randomness)
+        return SqlTransaction(unit, self._vault)
+
+    def _connect(self) -> apsw.Connection:
+        connection = apsw.Connection(str(self._path), statementcachesize=500)
+        connection.set_busy_timeout(_BUSY_MS)
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+        for pragma in (
+            "journal_mode = WAL",
+            f"synchronous = {self._synchronous}",
+            "wal_autocheckpoint = 0",
+            "secure_delete = ON",
+            f"cache_size = -{_CACHE_KIB}",
+            "temp_store = MEMORY",
+        ):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+        return connection
+
+
+class _On:
+    """Reads on one connection (Reads)."""
+
+    __slots__ = ("_execute",)
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._execute = connection.execute
+
+    async def row(self, sql: str, *params: Any) -> Row | None:
+        """The first row, all of them fetched: a half-read statement would pin an old snapshot."""
+        rows = self._execute(for_sqlite(sql), params).fetchall()
+        return rows[0] if rows else None
+
+    async def rows(self, sql: str, *params: Any) -> Sequence[Row]:
+        """All rows."""
+        return self._execute(for_sqlite(sql), params).fetchall()
+
+
+def _migrate(connection: apsw.Connection) -> None:
+    """Take the steps that are still to be taken, each in a transaction that no other process can share."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute(migrate.CREATE_HISTORY)
+        applied: list[int] = [int(str(row[0])) for row in connection.execute(migrate.APPLIED).fetchall()]
+        for step in migrate.pending(applied):
+            for statement in step.statements:
+                connection.execute(statement)
+            connection.execute(for_sqlite(migrate.RECORD), (step.version, step.name, now_ms()))
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

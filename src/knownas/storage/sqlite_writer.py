@@ -1,0 +1,229 @@
+"""The one thread that writes to SQLite: it takes up to 64 units at a time and commits them together.
+
+Every job that was taken is settled exactly once: after COMMIT, or with the failure that kept it from being written.
+"""
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import apsw
+
+from knownas.database import Binding
+from knownas.errors import DomainError, LostRace, Unavailable
+from knownas.storage.parameters import for_sqlite
+from knownas.storage.transaction import SqlTransaction
+from knownas.storage.unit import SeqOf, Unit
+
+GROUP: Final = 64
+WAITING_AT_MOST: Final = 4096
+CHECKPOINT_EVERY_S: Final = 0.25
+_log = logging.getLogger(__name__)
+
+# What says that nothing at all can be written now, whatever the unit: the whole group fails, and nobody is blamed.
+_STORAGE_FAILURES: Final = (
+    apsw.FullError, apsw.IOError, apsw.BusyError, apsw.LockedError, apsw.CantOpenError, apsw.ReadOnlyError,
+    apsw.NoMemError, apsw.CorruptError, apsw.NotADBError, apsw.ProtocolError,
+)  # fmt: skip
+
+
+class Job:
+    """One verb to run, and who waits for it."""
+
+    __slots__ = ("answer", "app", "args", "failure", "future", "kwargs", "stale", "verb")
+
+    def __init__(
+        self,
+        app: Binding,
+        verb: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        future: asyncio.Future[Any],
+    ) -> None:
+        self.app = app
+        self.verb = verb
+        self.args = args
+        self.kwargs = kwargs
+        self.future = future
+        self.answer: Any = None
+        self.failure: BaseException | None = None
+        self.stale = False
+
+
+class Writer:
+    """The writing thread, and another that moves committed pages into the file so that no commit has to."""
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        checkpointing: apsw.Connection,
+        transaction: Callable[[apsw.Connection, Binding], SqlTransaction],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._connection = connection
+        self._checkpointing = checkpointing
+        self._transaction = transaction
+        self._loop = loop
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._waiting = 0
+        self._stopping = False
+        self._committed = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="knownas-writer", daemon=True)
+        self._checkpointer = threading.Thread(target=self._checkpoint, name="knownas-checkpoint", daemon=True)
+        self._thread.start()
+        self._checkpointer.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether jobs are being taken."""
+        return self._thread.is_alive() and not self._stopping
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs have been taken and not yet settled."""
+        return self._waiting
+
+    def take(self, job: Job) -> None:
+        """Queue a job, from the loop's thread. Raises Unavailable when too many wait already."""
+        if not self.alive:
+            raise Unavailable("The server is stopping")
+        if self._waiting >= WAITING_AT_MOST:
+            raise Unavailable("Too many writes are waiting")
+        self._waiting += 1
+        self._jobs.put(job)
+
+    def stop(self) -> None:
+        """Write what was taken, then end both threads and close their connections."""
+        self._stopping = True
+        self._jobs.put(None)
+        self._thread.join()
+        self._stopped.set()
+        self._committed.set()
+        self._checkpointer.join()
+        self._connection.close()
+        self._checkpointing.close()
+
+    def _run(self) -> None:
+        while group := self._next_group():
+            self._write(group)
+
+    def _next_group(self) -> list[Job]:
+        """Whatever waits, GROUP jobs at most; nothing when there is nothing left and the end was asked for."""
+        group: list[Job] = []
+        job = self._jobs.get()
+        while job is not None:
+            group.append(job)
+            if len(group) == GROUP or self._jobs.empty():
+                return group
+            job = self._jobs.get()
+        if group:
+            self._jobs.put(None)
+        return group
+
+    def _write(self, group: list[Job]) -> None:
+        """Run the group in one transaction and settle all of it."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for job in group:
+                self._run_one(job)
+            self._connection.execute("COMMIT")
+            self._committed.set()
+        except BaseException as failure:  # noqa: BLE001  whatever it was, nobody may wait for ever
+            self._give_up(group, failure)
+        try:
+            self._loop.call_soon_threadsafe(self._settle, group)
+        except RuntimeError:
+            _log.warning("the event loop closed before %d writes could be answered", len(group))
+
+    def _run_one(self, job: Job) -> None:
+        if job.future.cancelled():
+            return
+        tx = self._transaction(self._connection, job.app)
+        try:
+            job.answer = drive(job.verb(tx, *job.args, **job.kwargs))
+        except _STORAGE_FAILURES:
+            raise
+        except DomainError as refusal:
+            job.failure = refusal
+            if not refusal.keeps_trace:
+                return
+        except Exception as failure:  # noqa: BLE001  it belongs to this job's caller alone
+            job.failure = failure
+            return
+        if not tx.unit.wrote:
+            return
+        job.stale = tx.unit.stale
+        self._connection.execute("SAVEPOINT unit")
+        try:
+            flush(self._connection, tx.unit)
+        except (apsw.ConstraintError, LostRace):
+            job.failure = LostRace()
+        except _STORAGE_FAILURES:
+            raise
+        except Exception as failure:  # noqa: BLE001
+            job.failure = failure
+        else:
+            self._connection.execute("RELEASE unit")
+            return
+        self._connection.execute("ROLLBACK TO unit")
+        self._connection.execute("RELEASE unit")
+
+    def _give_up(self, group: list[Job], failure: BaseException) -> None:
+        """Take the whole group back: none of it was committed."""
+        if self._connection.in_transaction:
+            try:
+                self._connection.execute("ROLLBACK")
+            except apsw.Error:
+                _log.exception("rolling back failed")
+        _log.error("a group of %d writes failed: %s", len(group), type(failure).__name__, exc_info=failure)
+        for job in group:
+            refusal = Unavailable("The database cannot be written at the moment")
+            refusal.__cause__ = failure
+            job.failure = refusal
+
+    def _settle(self, group: list[Job]) -> None:
+        """Answer everybody who still waits, on the loop's thread."""
+        self._waiting -= len(group)
+        for job in group:
+            if job.future.done():
+                continue
+            if job.failure is not None:
+                job.future.set_exception(job.failure)
+            else:
+                job.future.set_result(job.answer)
+
+    def _checkpoint(self) -> None:
+        while True:
+            self._committed.wait()
+            if self._stopped.wait(CHECKPOINT_EVERY_S):
+                return
+            self._committed.clear()
+            try:
+                self._checkpointing.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            except apsw.Error as failure:
+                _log.warning("checkpoint put off: %s", type(failure).__name__)
+
+
+def drive(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Run a verb to its end without an event loop: over SQLite it has nothing to wait for."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return end.value
+    coroutine.close()
+    raise RuntimeError("a verb may await nothing but its transaction")
+
+
+def flush(connection: apsw.Connection, unit: Unit) -> None:
+    """Run a unit's plan. Raises LostRace when a statement that must touch a row finds none."""
+    returned: list[Any] = []
+    for held in unit.plan():
+        params = tuple(returned[value.write] if type(value) is SeqOf else value for value in held.params)
+        rows = connection.execute(for_sqlite(held.sql), params).fetchall()
+        if held.must and not connection.changes():
+            raise LostRace
+        returned.append(rows[0][0] if rows else None)

@@ -1,0 +1,113 @@
+"""The transaction that verbs see, put together from the stores of the nouns."""
+
+from typing import Final
+
+from msgspec import Struct
+
+from knownas.apps import AppSettings
+from knownas.storage.accounts import AccountRows
+from knownas.storage.apps import AppRows
+from knownas.storage.conflicts import ConflictRows
+from knownas.storage.devices import DeviceRows
+from knownas.storage.identities import IdentityRows
+from knownas.storage.integrations import IntegrationRows
+from knownas.storage.keys import KeyRows
+from knownas.storage.merges import MergeRows
+from knownas.storage.sessions import SessionRows
+from knownas.storage.unit import Unit
+from knownas.storage.users import UserRows
+from knownas.storage.vault import Vault
+
+RACES: Final = 8
+"""How often a verb is run again after it lost a race; the winner's rows are there to be seen each time."""
+
+
+class NewApp(Struct, frozen=True):
+    """A Binding for an app that is not there yet."""
+
+    id: str
+    settings: AppSettings = AppSettings()
+
+
+class SqlTransaction:
+    """A Transaction (knownas.transaction) over one unit of work. Stores are made when they are asked for."""
+
+    __slots__ = ("_vault", "unit")
+
+    def __init__(self, unit: Unit, vault: Vault) -> None:
+        self.unit = unit
+        self._vault = vault
+
+    @property
+    def app_id(self) -> str:
+        """The app this is bound to."""
+        return self.unit.app_id
+
+    @property
+    def settings(self) -> AppSettings:
+        """What the app chose."""
+        return self.unit.settings
+
+    @property
+    def now(self) -> int:
+        """Milliseconds since 1970."""
+        return self.unit.now
+
+    @property
+    def accounts(self) -> AccountRows:
+        return AccountRows(self.unit)
+
+    @property
+    def apps(self) -> AppRows:
+        return AppRows(self.unit)
+
+    @property
+    def keys(self) -> KeyRows:
+        return KeyRows(self.unit, self._vault)
+
+    @property
+    def integrations(self) -> IntegrationRows:
+        return IntegrationRows(self.unit)
+
+    @property
+    def users(self) -> UserRows:
+        return UserRows(self.unit)
+
+    @property
+    def identities(self) -> IdentityRows:
+        return IdentityRows(self.unit)
+
+    @property
+    def sessions(self) -> SessionRows:
+        return SessionRows(self.unit)
+
+    @property
+    def devices(self) -> DeviceRows:
+        return DeviceRows(self.unit)
+
+    @property
+    def conflicts(self) -> ConflictRows:
+        return ConflictRows(self.unit)
+
+    @property
+    def merges(self) -> MergeRows:
+        return MergeRows(self.unit)
+
+    def new_id(self) -> str:
+        """A fresh id."""
+        return self.unit.new_id()
+
+    def new_secret(self) -> str:
+        """A fresh secret of 256 bits."""
+        return self.unit.randomness.secret()
+
+    def emit(self, event: Struct) -> None:
+        """Hold the event for the outbox, in its user's stream or the app's."""
+        stream = getattr(event, "user_id", None) or self.unit.app_id
+        self.unit.events.setdefault(stream, []).append(event)
+
+
+def refuse_writes(tx: SqlTransaction) -> None:
+    """Fail loudly where a verb that writes was run as one that reads."""
+    if tx.unit.wrote:
+        raise RuntimeError("a verb that writes was run with read(): nothing of it would be kept")

@@ -1,0 +1,198 @@
+"""Stored users."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from knownas.identities import Identity
+from knownas.identities.normalise import normalise
+from knownas.storage.parameters import id_list
+from knownas.storage.unit import Row, Unit
+from knownas.users import User
+
+USER_COLUMNS: Final = """u.id, u.external_id, u.authenticated, u.given_name, u.surname, u.email, u.avatar_url, u.locale,
+    u.metadata, u.signed_up_at, u.to_be_retained, u.client_id, u.created_at, u.seq, u.absorbed, u.merged_into"""
+USER_WIDTH: Final = 16
+
+_SHOWN: Final = f"""
+    SELECT {USER_COLUMNS}, s.type, s.value, s.verification, s.key
+    FROM users u
+    LEFT JOIN identities s
+        ON s.app_id = u.app_id AND s.user_id = u.id AND s.type <> 'external_id' AND s.owned = 1
+    WHERE u.app_id = $1"""  # noqa: S608
+BY_ID: Final = f"{_SHOWN} AND u.id = $2"
+BY_EXTERNAL_ID: Final = f"""
+    SELECT {USER_COLUMNS}, s.type, s.value, s.verification, s.key
+    FROM identities x
+    JOIN users u ON u.app_id = x.app_id AND u.id = x.user_id
+    LEFT JOIN identities s
+        ON s.app_id = u.app_id AND s.user_id = u.id AND s.type <> 'external_id' AND s.owned = 1
+    WHERE x.app_id = $1 AND x.type = 'external_id' AND x.key = $2 AND x.owned = 1"""  # noqa: S608
+HOLDERS_OF: Final = """
+    SELECT user_id, 1 AS owned FROM identities WHERE app_id = $1 AND type = $2 AND key = $3 AND owned = 1
+    UNION ALL
+    SELECT user_id, 0 AS owned FROM identities WHERE app_id = $1 AND type = $2 AND key = $3 AND owned = 0
+    ORDER BY owned DESC LIMIT 100"""
+IDENTITIES_OF: Final = """
+    SELECT user_id, type, value, verification, key, owned FROM identities
+    WHERE app_id = $1 AND type <> 'external_id' AND owned = 1 AND user_id IN """
+# The whole family of one user, found along the pointers from the survivor down.
+MEMBERS: Final = """
+    WITH RECURSIVE member(id) AS (
+        SELECT CAST($2 AS TEXT)
+        UNION
+        SELECT u.id FROM users u JOIN member m ON u.app_id = $1 AND u.merged_into = m.id
+    )
+    SELECT id FROM member"""
+INSERT_USER: Final = """
+    INSERT INTO users (app_id, id, external_id, authenticated, given_name, surname, email, avatar_url, locale,
+        metadata, signed_up_at, to_be_retained, client_id, created_at, absorbed, merged_into, seq)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, NULL, $15)"""
+
+
+class UserRows:
+    """Users (knownas.users.Users) as rows."""
+
+    __slots__ = ("_unit",)
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+
+    async def by_id(self, user_id: str) -> User | None:
+        """The user or the survivor."""
+        return await self._survivor(await self._unit.rows(BY_ID, user_id))
+
+    async def by_external_id(self, external_id: str) -> User | None:
+        """The user or the survivor."""
+        return await self._survivor(await self._unit.rows(BY_EXTERNAL_ID, normalise("external_id", external_id)))
+
+    async def by_email(self, email_key: str) -> list[User]:
+        """The owner first, then the claimants."""
+        found: dict[str, User] = {}
+        for user_id, _owned in await self._unit.rows(HOLDERS_OF, "email", email_key):
+            user = await self.by_id(user_id)
+            if user is not None:
+                found.setdefault(user.id, user)
+        return list(found.values())
+
+    async def members(self, user: User) -> list[str]:
+        """Her own id and those merged into her; a question to the database only where there are some."""
+        if not user.absorbed:
+            return [user.id]
+        return [row[0] for row in await self._unit.rows(MEMBERS, user.id)]
+
+    def add(self, user: User) -> None:
+        """Hold the new row."""
+        self._unit.hold_fresh(
+            user.id, INSERT_USER, self._unit.app_id, user.id, user.external_id, int(user.authenticated),
+            user.given_name, user.surname, user.email, user.avatar_url, user.locale, to_json(user.metadata),
+            user.signed_up_at,
+            None if user.to_be_retained is None else int(user.to_be_retained), user.client_id, user.created_at,
+        )  # fmt: skip
+
+    def change(self, user: User, *, if_unchanged: bool = False, **columns: object) -> None:
+        """Hold new values; see knownas.users.Users.change for what loses the race."""
+        patch = self._unit.patch(user.id)
+        for name, value in columns.items():
+            patch.columns[name] = (
+                to_json(value) if isinstance(value, dict) else int(value) if value in (True, False) else value
+            )
+        if user.anonymous:
+            patch.guards["external_id"] = None
+        if if_unchanged:
+            patch.guards["seq"] = user.version
+
+    def remove(self, members: list[str]) -> None:
+        """Hold the removal of all rows that carry these ids; the race is lost when the user is gone already."""
+        ids = id_list(members)
+        self._unit.hold(f"DELETE FROM users WHERE app_id = $1 AND id IN {ids}", *members, must=True)  # noqa: S608
+        for table, column in _OWNED_ROWS:
+            self._unit.hold(f"DELETE FROM {table} WHERE app_id = $1 AND {column} IN {ids}", *members)  # noqa: S608
+        self._forget_conflicts_and_merges(members)
+
+    def forget_events(self, members: list[str]) -> None:
+        """Hold the removal of what the outbox and the journal say; numbering goes on where it was."""
+        ids = id_list(members)
+        self._unit.hold(f"DELETE FROM events WHERE app_id = $1 AND stream IN {ids}", *members)  # noqa: S608
+        nothing = "before = '{}', discarded_metadata = '{}'"
+        self._unit.hold(
+            f"UPDATE merges SET {nothing} WHERE app_id = $1 AND (surviving IN {ids} OR discarded IN {ids})",  # noqa: S608
+            *members,
+        )
+        absorbed = members[1:]
+        if absorbed:
+            blank = "given_name = NULL, surname = NULL, email = NULL, avatar_url = NULL, locale = NULL, metadata = '{}'"
+            self._unit.hold(
+                f"UPDATE users SET {blank} WHERE app_id = $1 AND id IN {id_list(absorbed)}",  # noqa: S608
+                *absorbed,
+                ordered=True,
+            )
+
+    def _forget_conflicts_and_merges(self, members: list[str]) -> None:
+        ids = id_list(members)
+        self._unit.hold(
+            f"DELETE FROM conflicts WHERE app_id = $1 AND (owner_id IN {ids} OR claimant_id IN {ids})",  # noqa: S608
+            *members,
+        )
+        self._unit.hold(
+            f"DELETE FROM merges WHERE app_id = $1 AND (surviving IN {ids} OR discarded IN {ids})",  # noqa: S608
+            *members,
+        )
+
+    async def _survivor(self, rows: Sequence[Row]) -> User | None:
+        """The user of these rows; follows the pointers of merged users, which never form a circle."""
+        while rows and rows[0][USER_WIDTH - 1] is not None:
+            rows = await self._unit.rows(BY_ID, rows[0][USER_WIDTH - 1])
+        if not rows:
+            return None
+        user = user_of(rows[0], shown_identities(rows))
+        if not user.absorbed:
+            return user
+        members = await self.members(user)
+        shown = await self._unit.rows(IDENTITIES_OF + id_list(members), *members)
+        identities = tuple(
+            Identity(user.id, row[1], row[2], row[4], owned=True, verification=row[3], asserted_by=None, created_at=0)
+            for row in shown
+        )
+        return msgspec.structs.replace(user, identities=identities)
+
+
+_OWNED_ROWS: Final = (("identities", "user_id"), ("devices", "user_id"), ("sessions", "user_id"), ("events", "stream"))
+
+
+def to_json(value: object) -> str:
+    """A value as the JSON text that is stored."""
+    return msgspec.json.encode(value).decode() if value else "{}"
+
+
+def shown_identities(rows: Sequence[Row]) -> tuple[Identity, ...]:
+    """The identities joined behind the user's columns; a user without any has one row of nulls."""
+    if rows[0][USER_WIDTH] is None:
+        return ()
+    return tuple(
+        Identity(
+            row[0],
+            row[USER_WIDTH],
+            row[USER_WIDTH + 1],
+            row[USER_WIDTH + 3],
+            owned=True,
+            verification=row[USER_WIDTH + 2],
+            asserted_by=None,
+            created_at=0,
+        )
+        for row in rows
+    )
+
+
+_decode_metadata: Final = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def user_of(row: Row, identities: tuple[Identity, ...] = ()) -> User:
+    """The user in USER_COLUMNS, whatever follows them."""
+    retained = row[10]
+    return User(
+        row[0], row[1], row[2] == 1, row[3], row[4], row[5], row[6], row[7],
+        {} if row[8] == "{}" else _decode_metadata(row[8]), row[9], None if retained is None else retained == 1,
+        row[11], row[12], row[13], row[14], row[15], identities,
+    )  # fmt: skip

@@ -1,0 +1,76 @@
+"""What a verb works with: one attribute per noun's store, the time, new ids, and a place for its events.
+
+A transaction is bound to one app, so no query can forget which. Verbs find and decide first and write last: stores
+hold writes and send them when the verb returns, together with its events, in one database transaction. Reading after
+the first write is therefore an error (docs/decisions/0002-decide-first-write-last.md).
+"""
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from knownas.accounts import Accounts
+from knownas.apps import Apps, AppSettings
+from knownas.conflicts import Conflicts
+from knownas.devices import Devices
+from knownas.identities import Identities
+from knownas.integrations import Integrations
+from knownas.keys import Keys
+from knownas.merges import Merges
+from knownas.sessions import Sessions
+from knownas.users import Users
+
+
+class Transaction(Protocol):
+    """One unit of work in one app."""
+
+    @property
+    def app_id(self) -> str:
+        """The app that everything in this transaction belongs to."""
+        ...
+
+    @property
+    def settings(self) -> AppSettings:
+        """What the app chose, as of at most a second ago."""
+        ...
+
+    @property
+    def now(self) -> int:
+        """The time of this transaction, in milliseconds since 1970."""
+        ...
+
+    @property
+    def accounts(self) -> Accounts: ...
+    @property
+    def apps(self) -> Apps: ...
+    @property
+    def keys(self) -> Keys: ...
+    @property
+    def integrations(self) -> Integrations: ...
+    @property
+    def users(self) -> Users: ...
+    @property
+    def identities(self) -> Identities: ...
+    @property
+    def sessions(self) -> Sessions: ...
+    @property
+    def devices(self) -> Devices: ...
+    @property
+    def conflicts(self) -> Conflicts: ...
+    @property
+    def merges(self) -> Merges: ...
+
+    def new_id(self) -> str:
+        """A fresh id (ids.py)."""
+        ...
+
+    def new_secret(self) -> str:
+        """A fresh secret of 256 random bits, URL-safe text of 43 characters."""
+        ...
+
+    def emit(self, event: Struct) -> None:
+        """Tell the world, once and only if this transaction commits (R11).
+
+        An event with a `user_id` is numbered in that user's sequence, any other in the app's.
+        """
+        ...

@@ -1,0 +1,160 @@
+"""A user: somebody whom a business talks to, known by an external id or not yet."""
+
+from typing import Any, Literal, Protocol
+
+from msgspec import UNSET, Struct, UnsetType
+
+from knownas.errors import DomainError
+from knownas.identities import Identity
+
+HowCreated = Literal["sdk", "login", "api"]
+
+
+class User(Struct, frozen=True):
+    """One user as stored. Times are in milliseconds.
+
+    `version` counts the user's events; `absorbed` is how many users were merged into this one. An `anonymous` user
+    has no external id. `email` is a label that somebody typed, never an identity (R2).
+    """
+
+    id: str
+    external_id: str | None
+    authenticated: bool
+    given_name: str | None
+    surname: str | None
+    email: str | None
+    avatar_url: str | None
+    locale: str | None
+    metadata: dict[str, Any]
+    signed_up_at: int | None
+    to_be_retained: bool | None
+    client_id: str
+    created_at: int
+    version: int = 0
+    absorbed: int = 0
+    merged_into: str | None = None
+    identities: tuple[Identity, ...] = ()
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether nobody has said yet who this is."""
+        return self.external_id is None
+
+    @property
+    def named(self) -> bool:
+        """Whether a given name or a surname is known, identified or not."""
+        return bool(self.given_name or self.surname)
+
+
+class UserChanges(Struct, frozen=True):
+    """What to change of a user: `UNSET` leaves a field, `None` clears it, metadata is merged key by key."""
+
+    given_name: str | None | UnsetType = UNSET
+    surname: str | None | UnsetType = UNSET
+    email: str | None | UnsetType = UNSET
+    avatar_url: str | None | UnsetType = UNSET
+    locale: str | None | UnsetType = UNSET
+    metadata: dict[str, Any] | None | UnsetType = UNSET
+    signed_up_at: int | None | UnsetType = UNSET
+    to_be_retained: bool | None | UnsetType = UNSET
+
+
+class UserCreated(Struct, frozen=True, tag_field="event", tag="user.created"):
+    """A user exists who did not before."""
+
+    user_id: str
+    external_id: str | None
+    how: HowCreated
+
+
+class UserIdentified(Struct, frozen=True, tag_field="event", tag="user.identified"):
+    """A user who was anonymous now has an external id, and keeps id and history."""
+
+    user_id: str
+    external_id: str
+
+
+class UserUpdated(Struct, frozen=True, tag_field="event", tag="user.updated"):
+    """Fields of the user changed; their values are read from the user."""
+
+    user_id: str
+    fields: tuple[str, ...]
+
+
+class UserErased(Struct, frozen=True, tag_field="event", tag="user.erased"):
+    """The user's personal information is gone; the user and the conversations remain."""
+
+    user_id: str
+
+
+class UserRemoved(Struct, frozen=True, tag_field="event", tag="user.removed"):
+    """The user is gone with everything that was theirs. Numbered in the app's sequence: the user's is gone too."""
+
+    removed_user_id: str
+
+
+class UserNotFound(DomainError):
+    """No such user in this app."""
+
+    kind = "not_found"
+    code = "user_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("User not found")
+
+
+class UserExists(DomainError):
+    """The external id belongs to a user already."""
+
+    kind = "conflict"
+    code = "conflict"
+
+    def __init__(self) -> None:
+        super().__init__("User already exists")
+
+
+class InvalidUser(DomainError):
+    """The user cannot be made or changed like this; the text says why."""
+
+    kind = "invalid"
+    code = "bad_request"
+
+
+class Users(Protocol):
+    """What verbs ask of the app's stored users. A look-up by a former id answers with the survivor of the merge."""
+
+    async def by_id(self, user_id: str) -> User | None:
+        """The user with this id, or the survivor it was merged into, with owned identities; or None."""
+        ...
+
+    async def by_external_id(self, external_id: str) -> User | None:
+        """The user with this external id, or the survivor, with owned identities; or None."""
+        ...
+
+    async def by_email(self, email_key: str) -> list[User]:
+        """The users with this e-mail identity: the owner first, then those who merely claim it; at most 100."""
+        ...
+
+    async def members(self, user: User) -> list[str]:
+        """The ids that stand for this user: her own first, then all that were merged into her."""
+        ...
+
+    def add(self, user: User) -> None:
+        """Hold the new user for writing."""
+        ...
+
+    def change(self, user: User, *, if_unchanged: bool = False, **columns: object) -> None:
+        """Hold new values for some of the user's fields.
+
+        The write loses its race when the user has been removed or merged away meanwhile, when she has been
+        identified and `user` was anonymous, and, with `if_unchanged`, when anything was told of her since she was read.
+        """
+        ...
+
+    def remove(self, members: list[str]) -> None:
+        """Hold the removal of these users with everything that carries their ids, their events included."""
+        ...
+
+    def forget_events(self, members: list[str]) -> None:
+        """Hold the removal of what the outbox and the merge journal still say about these users."""
+        ...

@@ -1,0 +1,63 @@
+"""Create a user, as a business's server does before that user has ever been seen."""
+
+from msgspec import UNSET
+
+from knownas.identities import Identity
+from knownas.identities.normalise import normalise
+from knownas.transaction import Transaction
+from knownas.users import HowCreated, User, UserChanges, UserCreated, UserExists
+from knownas.users.metadata import merge_metadata
+
+
+def new_user(
+    tx: Transaction, external_id: str | None, how: HowCreated, profile: UserChanges, *, authenticated: bool
+) -> User:
+    """Hold a new user, with an external id or without, for writing. Emits user.created."""
+    user = User(
+        id=tx.new_id(),
+        external_id=external_id,
+        authenticated=authenticated,
+        given_name=profile.given_name or None,
+        surname=profile.surname or None,
+        email=profile.email or None,
+        avatar_url=profile.avatar_url or None,
+        locale=profile.locale or None,
+        metadata=merge_metadata({}, profile.metadata or None),
+        signed_up_at=profile.signed_up_at or None,
+        to_be_retained=None if profile.to_be_retained is UNSET else profile.to_be_retained,
+        client_id=tx.new_id(),
+        created_at=tx.now,
+    )
+    tx.users.add(user)
+    tx.emit(UserCreated(user.id, external_id, how))
+    return user
+
+
+def own_external_id(tx: Transaction, user_id: str, external_id: str, asserted_by: str) -> None:
+    """Hold the external id as this user's, guarded by the unique index (R1)."""
+    key = normalise("external_id", external_id)
+    tx.identities.add(
+        Identity(
+            user_id,
+            "external_id",
+            external_id,
+            key,
+            owned=True,
+            verification="api",
+            asserted_by=asserted_by,
+            created_at=tx.now,
+        )
+    )
+
+
+async def create_user(tx: Transaction, external_id: str | None, profile: UserChanges, asserted_by: str) -> User:
+    """A new user with the profile given; `asserted_by` is the key that says so.
+
+    Raises UserExists when the external id is taken, InvalidIdentity when it cannot be one. Emits user.created.
+    """
+    if external_id is not None and await tx.users.by_external_id(external_id) is not None:
+        raise UserExists
+    user = new_user(tx, external_id, "api", profile, authenticated=False)
+    if external_id is not None:
+        own_external_id(tx, user.id, external_id, asserted_by)
+    return user

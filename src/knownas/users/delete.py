@@ -1,0 +1,34 @@
+"""Remove a user, or only what is personal about her (R10)."""
+
+from typing import Any
+
+from msgspec import structs
+
+from knownas.transaction import Transaction
+from knownas.users import User, UserErased, UserRemoved
+
+
+async def delete_user(tx: Transaction, user: User) -> None:
+    """Remove the user with her devices, sessions, identities, history and everyone merged into her.
+
+    Frees her identities at once; the next login with her external id makes a new user. Emits user.removed.
+    """
+    members = await tx.users.members(user)
+    tx.users.remove(members)
+    tx.emit(UserRemoved(user.id))
+
+
+async def erase_personal_information(tx: Transaction, user: User) -> User:
+    """Clear profile, metadata, client details and identities except the external id; keep user and conversations.
+
+    What the outbox and the merge journal said about her goes too. Frees the e-mail at once. Emits user.erased.
+    """
+    members = await tx.users.members(user)
+    nothing: dict[str, Any] = dict.fromkeys(("given_name", "surname", "email", "avatar_url", "locale"))
+    tx.users.change(user, **nothing, metadata={})
+    tx.identities.remove_all(members)
+    tx.devices.clear_details(members)
+    tx.conflicts.forget(members)
+    tx.users.forget_events(members)
+    tx.emit(UserErased(user.id))
+    return structs.replace(user, **nothing, metadata={}, identities=())
