@@ -1,0 +1,124 @@
+"""Who is calling: read the Authorization header and believe it only when a live key stands behind it (R4, R5)."""
+
+import base64
+import binascii
+import hmac
+from typing import TYPE_CHECKING, Final
+
+from knownas.errors import DomainError
+from knownas.keys import Key, is_key_id
+from knownas.keys.tokens import ServerClaims, TokenRefused, UserClaims, read_header, verify
+from knownas.sessions import AnonymousProof
+from knownas.sessions.tokens import hash_of
+
+if TYPE_CHECKING:
+    from knownas.apps import App
+    from knownas.http.services import Services
+
+_HEADER_BYTES: Final = 12 * 1024
+
+
+class Unauthorized(DomainError):
+    """No credentials at all."""
+
+    kind = "unauthenticated"
+    code = "unauthorized"
+    cause = "authorization.missing"
+
+    def __init__(self) -> None:
+        super().__init__("Authorization is required")
+
+
+class InvalidCredentials(DomainError):
+    """Credentials that are not a live key's, or not readable as credentials."""
+
+    kind = "unauthenticated"
+    code = "invalid_auth"
+
+    def __init__(self, message: str = "Invalid key id or secret", cause: str = "basic.invalid") -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
+async def server_caller(services: "Services", authorization: bytes | None) -> ServerClaims | UserClaims:
+    """The caller of a server API: a key by Basic, or a token by Bearer; a user's token is for the facade to refuse.
+
+    Raises Unauthorized, InvalidCredentials, TokenRefused.
+    """
+    scheme, credentials = _split(authorization)
+    if scheme == "bearer":
+        return await claims_of(services, credentials)
+    key_id, secret = _basic(credentials)
+    found = await services.database.directory.key(key_id) if is_key_id(key_id) else None
+    stored = found.key.secret if found else None
+    # Compared even when there is nothing to compare with, so that time does not tell a key's existence.
+    matches = hmac.compare_digest((stored or "no such key").encode(), secret.encode("utf-8", "surrogatepass"))
+    if found is None or stored is None or not matches:
+        raise InvalidCredentials
+    return _claims_of_key(found.key)
+
+
+async def user_caller(
+    services: "Services", authorization: bytes | None, app: "App"
+) -> UserClaims | AnonymousProof | None:
+    """The caller of the SDK API: a signed token, an anonymous session, or nobody.
+
+    Raises TokenRefused, InvalidCredentials.
+    """
+    if authorization is None:
+        return None
+    scheme, credentials = _split(authorization)
+    if scheme == "basic":
+        user_id, session_token = _basic(credentials)
+        return AnonymousProof(user_id, hash_of(session_token))
+    claims = await claims_of(services, credentials, app_id=app.id)
+    if isinstance(claims, ServerClaims):
+        raise TokenRefused("jwt.scope.not_user")
+    if app.settings.require_token_expiry and claims.expires_at is None:
+        raise TokenRefused("jwt.exp.missing")
+    return claims
+
+
+async def claims_of(services: "Services", token: str, app_id: str | None = None) -> ServerClaims | UserClaims:
+    """What a token says, once a live key's signature shows that it may be believed. Raises TokenRefused."""
+    now_s = services.clock()
+    remembered = services.tokens.get(token, now_s)
+    if remembered is not None:
+        claims, key_id = remembered
+        if await services.database.directory.key(key_id) is None:
+            services.tokens.forget_key(key_id)
+            raise TokenRefused("jwt.kid.unknown")
+    else:
+        header = read_header(token)
+        key = await services.database.directory.key(header.kid)
+        if key is None:
+            raise TokenRefused("jwt.kid.unknown")
+        claims = verify(token, key, now_s)
+        services.tokens.put(token, claims)
+    if app_id is not None and claims.app_id is not None and claims.app_id != app_id:
+        raise TokenRefused("jwt.key.other_app")
+    return claims
+
+
+def _claims_of_key(key: Key) -> ServerClaims:
+    return ServerClaims(key.id, key.scope, key.account_id, key.app_id, key.integration_id, None)
+
+
+def _split(authorization: bytes | None) -> tuple[str, str]:
+    """Scheme in lower case, and credentials."""
+    if authorization is None or not authorization.strip():
+        raise Unauthorized
+    scheme, _, credentials = authorization.decode("latin-1").strip().partition(" ")
+    if scheme.lower() not in ("basic", "bearer") or len(authorization) > _HEADER_BYTES:
+        raise InvalidCredentials("The Authorization header should be Basic or Bearer", "authorization.scheme")
+    return scheme.lower(), credentials.strip()
+
+
+def _basic(credentials: str) -> tuple[str, str]:
+    try:
+        user, colon, password = base64.b64decode(credentials, validate=True).decode("utf-8").partition(":")
+    except (binascii.Error, ValueError):
+        raise InvalidCredentials("The Basic credentials are not base64 of id:secret", "basic.malformed") from None
+    if not colon or "\x00" in user:
+        raise InvalidCredentials("The Basic credentials are not base64 of id:secret", "basic.malformed")
+    return user, password

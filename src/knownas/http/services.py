@@ -1,0 +1,20 @@
+"""What endpoints are given: the database, the tokens verified so far, and how this server is reached."""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from knownas.database import Database
+from knownas.http.metrics import Metrics
+from knownas.keys.verified import VerifiedTokens
+
+
+class Services(Struct):
+    """Put together in main.py, once per process."""
+
+    database: Database
+    tokens: VerifiedTokens
+    metrics: Metrics
+    clock: Callable[[], float]
+    """Seconds since 1970."""
+    public_url: str | None = None
