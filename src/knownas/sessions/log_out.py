@@ -3,15 +3,21 @@
 from msgspec import structs
 
 from knownas.devices import DeviceSignedOut
+from knownas.keys.tokens import UserClaims
+from knownas.sessions import AnonymousProof
+from knownas.sessions.reach import reach
 from knownas.transaction import Transaction
-from knownas.users import User
 
 
-async def log_out(tx: Transaction, user: User, guid: str | None) -> None:
-    """Detach the device from the user; her other devices stay. Twice is as once. Emits device.signed_out.
+async def log_out(tx: Transaction, caller: UserClaims | AnonymousProof, reference: str, guid: str | None) -> None:
+    """Detach the device from the caller's own user; her other devices stay. Twice is as once.
 
     For an anonymous user this forgets the browser: her session on it ends, since it was the only way back.
+    Raises NotThisUser and InvalidSession. Emits device.signed_out.
     """
+    if isinstance(caller, UserClaims) and await tx.users.by_external_id(caller.external_id) is None:
+        return
+    user = await reach(tx, caller, reference)
     device = await tx.devices.by_guid(guid) if guid else None
     if device is None or device.status == "inactive" or device.user_id not in await tx.users.members(user):
         return

@@ -15,7 +15,7 @@ from knownas.sessions.log_out import log_out
 from knownas.sessions.reach import reach
 from knownas.sessions.tokens import hash_of
 from knownas.transaction import Transaction
-from knownas.users import User, UserNotFound
+from knownas.users import User
 
 
 async def log_in_route(call: Call) -> Answer:
@@ -51,7 +51,7 @@ async def log_out_route(call: Call) -> Answer:
         raise Unauthorized
     body = await call.json(LogoutBody, optional=True)
     guid = body.client.id or (call.header(b"x-smooch-clientid") or b"").decode("latin-1") or None
-    await call.services.database.write(app, _log_out, caller, call.params["user"], guid)
+    await call.services.database.write(app, log_out, caller, call.params["user"], guid)
     return json_answer({})
 
 
@@ -72,14 +72,6 @@ def require_same_user(claims: UserClaims, user_id: str | None) -> None:
     """Refuse a body that names another user than the token does (R6.1)."""
     if user_id is not None and user_id != claims.external_id:
         raise InvalidCredentials("userId in the body is not the external_id of the token", "login.user_id.mismatch")
-
-
-async def _log_out(tx: Transaction, caller: UserClaims | AnonymousProof, reference: str, guid: str | None) -> None:
-    try:
-        user = await reach(tx, caller, reference)
-    except UserNotFound:
-        return
-    await log_out(tx, user, guid)
 
 
 async def _with_devices(tx: Transaction, caller: AnonymousProof) -> tuple[User, list[Device]]:
