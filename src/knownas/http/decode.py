@@ -34,7 +34,7 @@ def decode_json(body: bytes, shape: type[T]) -> T:
     except msgspec.ValidationError as wrong:
         raise InvalidBody(_plainly(str(wrong))) from None
     except (msgspec.DecodeError, UnicodeError) as wrong:
-        raise InvalidBody(f"The body is not valid JSON: {_shortly(str(wrong))}") from None
+        raise InvalidBody(f"The body is not valid JSON: {shown(str(wrong))}") from None
     except RecursionError:
         raise InvalidBody("The body is nested too deeply") from None
     return value
@@ -97,15 +97,17 @@ def _plainly(message: str) -> str:
     if length := re.fullmatch(r"Expected `str` of length (<=|>=) (\d+)", text):
         bound = "longer" if length[1] == "<=" else "shorter"
         return f"{where} should NOT be {bound} than {length[2]} characters"
+    if text == "Invalid RFC3339 encoded datetime":
+        return f"{where} should be {_TYPES['datetime']}".strip()
     if kind := re.match(r"Expected `([^`]+)`, got `([^`]+)`", text):
         wanted = " or ".join(_TYPES.get(part.strip(), part.strip()) for part in kind[1].split("|"))
         return f"{where or 'The body'} should be {wanted}, not {_TYPES.get(kind[2], kind[2])}"
-    return _shortly(f"{where}: {text}" if where else text)
+    return shown(f"{where}: {text}" if where else text)
 
 
-def _shortly(text: str) -> str:
-    """A message without anything in it that could not be sent back, and not longer than a line."""
-    return _UNSTORABLE.sub("\ufffd", text)[:300]
+def shown(text: str, limit: int = 300) -> str:
+    """What somebody sent as a part of a message: one line, not longer than `limit`, without what cannot be seen."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text[:limit])
 
 
 _TYPES: Final = {

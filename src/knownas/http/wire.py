@@ -1,7 +1,8 @@
 """Pieces of wire formats that several facades share."""
 
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Annotated, Any, Final
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -15,15 +16,35 @@ Locale = Annotated[str, Meta(min_length=1, max_length=64)]
 Timestamp = Annotated[datetime, Meta(tz=True)]
 Metadata = dict[str, Any]
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MS: Final = timedelta(milliseconds=1)
+_FIRST_MS: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MS
+_LAST_MS: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MS
+
 
 def iso(milliseconds: int) -> str:
     """A time as `2020-05-21T15:53:30.197Z`."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{_to_the_second(seconds)}.{rest:03d}Z"
 
 
-def to_ms(time: datetime | None | UnsetType) -> int | None | UnsetType:
-    """A time of the wire as milliseconds; None and UNSET stay what they are."""
-    return round(time.timestamp() * 1000) if isinstance(time, datetime) else time
+@lru_cache(maxsize=1024)
+def _to_the_second(seconds: int) -> str:
+    """Years before 1000 get their four digits too, and nothing is lost to rounding."""
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat(timespec="seconds")[:19]
+
+
+def to_ms(time: datetime | None | UnsetType, where: str) -> int | None | UnsetType:
+    """A time of the wire as whole milliseconds; None and UNSET stay what they are.
+
+    Raises InvalidBody for one that its offset moves out of the years 1 to 9999: no answer could spell it.
+    """
+    if not isinstance(time, datetime):
+        return time
+    milliseconds = (time - _EPOCH) // _MS
+    if not _FIRST_MS <= milliseconds <= _LAST_MS:
+        raise InvalidBody(f"{where} should be in the years 1 to 9999 of UTC")
+    return milliseconds
 
 
 def email_label(email: str | None | UnsetType, where: str) -> str | None | UnsetType:

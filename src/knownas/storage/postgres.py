@@ -8,9 +8,9 @@ as an error of the write and the verb is run again. Why: docs/decisions/0003-two
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import Any, Final, TypeAlias
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
 
 import asyncpg
 
@@ -19,25 +19,37 @@ from knownas.errors import DomainError, LostRace, Unavailable
 from knownas.ids import make_id
 from knownas.storage import migrate
 from knownas.storage.chance import SystemRandomness, now_ms
+from knownas.storage.connections import Connections
 from knownas.storage.cte import compose
 from knownas.storage.directory import Directory
 from knownas.storage.transaction import RACES, NewApp, SqlTransaction, refuse_writes
 from knownas.storage.unit import Held, Row, SeqOf, Unit
 from knownas.storage.vault import Vault
 
-_Connection: TypeAlias = Any  # the pool's proxy of a connection, for which asyncpg has no type that can be named
-
-POOL: Final = 10
-WAIT_FOR_CONNECTION_S: Final = 5.0
+CONNECTIONS: Final = 10
 STATEMENT_TIMEOUT_S: Final = 30.0
 MIGRATION_LOCK: Final = 0x6B6E6F776E6173  # "knownas"
 
+# Every statement here looks rows up by a key. A plan made while the tables were small must not read them whole once
+# they are large, and planning the same statement again costs more than running it.
+KEYED_PLANS: Final = {
+    "application_name": "knownas",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+}
+# A young database has no statistics, and its planner then believes that the app id alone finds few rows. Autovacuum
+# would tell it better after a minute; we do so after as many writes as these.
+ANALYZE_AFTER_WRITES: Final = frozenset({50, 500, 5_000, 50_000})
 _UNREACHABLE: Final = (
     OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.DiskFullError,
     asyncpg.ReadOnlySQLTransactionError,
 )  # fmt: skip
 # DivisionByZero is how a composed statement says that a row it must touch was not there (cte.py).
+_log = logging.getLogger(__name__)
 _RACE_LOST: Final = (
     asyncpg.UniqueViolationError, asyncpg.DivisionByZeroError, asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
@@ -48,10 +60,18 @@ class Postgres:
     """A database on a PostgreSQL server, shared by any number of processes."""
 
     def __init__(self, url: str, vault: Vault) -> None:
-        self._url = url
         self._vault = vault
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._connections = Connections(
+            url,
+            CONNECTIONS,
+            statement_cache_size=1000,
+            max_cached_statement_lifetime=0,
+            command_timeout=STATEMENT_TIMEOUT_S,
+            server_settings=KEYED_PLANS,
+        )
         self._randomness = SystemRandomness()
+        self._writes = 0
+        self._analyzing: asyncio.Task[None] | None = None
         self.directory = Directory(self, vault)
 
     def new_app(self) -> NewApp:
@@ -61,25 +81,20 @@ class Postgres:
     async def start(self) -> None:
         """Connect and bring the schema up to date."""
         try:
-            self._pool = await asyncpg.create_pool(
-                self._url,
-                min_size=1,
-                max_size=POOL,
-                reset=_no_reset,
-                statement_cache_size=1000,
-                max_inactive_connection_lifetime=0,
-                command_timeout=STATEMENT_TIMEOUT_S,
-            )
-        except _UNREACHABLE as failure:
+            connection = await self._connections.take()
+        except (*_UNREACHABLE, asyncpg.PostgresError) as failure:
             raise Unavailable(f"PostgreSQL cannot be reached: {failure}") from failure
-        async with self._connection() as connection:
+        try:
             await _migrate(connection)
+        finally:
+            self._connections.give_back(connection)
 
     async def close(self) -> None:
         """Let running statements end, then disconnect."""
-        if self._pool is not None:
-            await self._pool.close()
-        self._pool = None
+        if self._analyzing is not None:
+            self._analyzing.cancel()
+            await asyncio.wait([self._analyzing])
+        await self._connections.close()
 
     async def ping(self) -> None:
         """Return when the server answers."""
@@ -87,35 +102,27 @@ class Postgres:
 
     async def row(self, sql: str, *params: Any) -> Row | None:
         """The first row of a query outside any app."""
-        async with self._connection() as connection:
-            found: Row | None = await connection.fetchrow(sql, *params)
-            return found
+        return await self._using(lambda connection: connection.fetchrow(sql, *params))
 
     async def rows(self, sql: str, *params: Any) -> Sequence[Row]:
         """All rows of a query outside any app."""
-        async with self._connection() as connection:
-            found: Sequence[Row] = await connection.fetch(sql, *params)
-            return found
+        return await self._using(lambda connection: connection.fetch(sql, *params))
 
     async def read(self, app: Binding, verb: Verb[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a verb that only reads."""
-        async with self._connection() as connection:
+
+        async def work(connection: asyncpg.Connection) -> T:
             tx = self._transaction(connection, app)
             answer = await verb(tx, *args, **kwargs)
             refuse_writes(tx)
             return answer
 
+        return await self._using(work)
+
     async def write(self, app: Binding, verb: Verb[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a verb and write what it holds, again when it lost a race."""
-        for _ in range(RACES):
-            try:
-                return await self._write_once(app, verb, *args, **kwargs)
-            except LostRace:
-                continue
-        raise Unavailable("Too many others are changing the same records: try again")
 
-    async def _write_once(self, app: Binding, verb: Verb[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        async with self._connection() as connection:
+        async def work(connection: asyncpg.Connection) -> T:
             tx = self._transaction(connection, app)
             try:
                 answer = await verb(tx, *args, **kwargs)
@@ -126,7 +133,14 @@ class Postgres:
             await self._flush(connection, tx.unit)
             return answer
 
-    async def _flush(self, connection: _Connection, unit: Unit) -> None:
+        for _ in range(RACES):
+            try:
+                return await self._using(work)
+            except LostRace:
+                continue
+        raise Unavailable("Too many others are changing the same records: try again")
+
+    async def _flush(self, connection: asyncpg.Connection, unit: Unit) -> None:
         if not unit.wrote:
             return
         plan = unit.plan()
@@ -140,26 +154,30 @@ class Postgres:
             raise LostRace from lost
         if unit.stale:
             self.directory.forget()
+        self._writes += 1
+        if self._writes in ANALYZE_AFTER_WRITES:
+            self._analyzing = asyncio.create_task(self._analyze())
 
-    def _transaction(self, connection: _Connection, app: Binding) -> SqlTransaction:
+    async def _analyze(self) -> None:
+        """Let the planner look at the tables, whose cached plans are made anew then."""
+        try:
+            await self.rows("ANALYZE")
+        except (DomainError, asyncpg.PostgresError) as failure:
+            _log.warning("ANALYZE was put off: %s", type(failure).__name__)
+
+    def _transaction(self, connection: asyncpg.Connection, app: Binding) -> SqlTransaction:
         return SqlTransaction(Unit(_On(connection), app.id, app.settings, now_ms(), self._randomness), self._vault)
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[_Connection]:
-        """A connection of the pool. Whoever leaves it in a transaction has it rolled back, as the pool does not."""
-        assert self._pool is not None, "start() comes first"  # noqa: S101
+    async def _using(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+        """Do something with a connection of one's own. Raises Unavailable when the server is not there."""
         try:
-            connection = await self._pool.acquire(timeout=WAIT_FOR_CONNECTION_S)
+            connection = await self._connections.take()
+            try:
+                return await work(connection)
+            finally:
+                self._connections.give_back(connection)
         except _UNREACHABLE as failure:
             raise Unavailable("PostgreSQL cannot be reached at the moment") from failure
-        try:
-            yield connection
-        except _UNREACHABLE as failure:
-            raise Unavailable("PostgreSQL did not answer") from failure
-        finally:
-            if not connection.is_closed() and connection.is_in_transaction():
-                await asyncio.shield(connection.execute("ROLLBACK"))
-            await self._pool.release(connection)
 
 
 class _On:
@@ -167,12 +185,12 @@ class _On:
 
     __slots__ = ("row", "rows")
 
-    def __init__(self, connection: _Connection) -> None:
+    def __init__(self, connection: asyncpg.Connection) -> None:
         self.row = connection.fetchrow
         self.rows = connection.fetch
 
 
-async def _one_by_one(connection: _Connection, plan: list[Held]) -> None:
+async def _one_by_one(connection: asyncpg.Connection, plan: list[Held]) -> None:
     """Run a plan whose statements have to see each other, as an ordinary transaction."""
     async with connection.transaction():
         returned: list[Any] = []
@@ -185,7 +203,7 @@ async def _one_by_one(connection: _Connection, plan: list[Held]) -> None:
             returned.append(row[0] if row else None)
 
 
-async def _migrate(connection: _Connection) -> None:
+async def _migrate(connection: asyncpg.Connection) -> None:
     """Take the steps that are still to be taken, one process at a time and without waiting long for anybody's lock."""
     async with connection.transaction():
         await connection.execute("SET LOCAL lock_timeout = '10s'")
@@ -196,7 +214,3 @@ async def _migrate(connection: _Connection) -> None:
             for statement in step.statements:
                 await connection.execute(statement)
             await connection.execute(migrate.RECORD, step.version, step.name, now_ms())
-
-
-async def _no_reset(connection: object) -> None:
-    """Spare the round trip that would reset a connection: nothing here changes a connection's state."""

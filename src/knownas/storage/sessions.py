@@ -16,7 +16,7 @@ from knownas.users import User
 # One row for each device of the user with this external id; one row of nulls where there is neither. Behind the user
 # and her device: the device with this guid, whoever has it, the owner of the e-mail, and whether others claim it.
 SITUATION: Final = f"""
-    SELECT {USER_COLUMNS}, {DEVICE_COLUMNS}, {DEVICE_COLUMNS.replace("d.", "g.")}, e.user_id,
+    SELECT {USER_COLUMNS}, {DEVICE_COLUMNS}, {DEVICE_COLUMNS.replace("d.", "g.")}, o.id, o.merged_into,
         EXISTS (SELECT 1 FROM identities c WHERE c.app_id = $1 AND c.type = 'email' AND c.key = $3 AND c.owned = 0)
     FROM (SELECT 1) AS one
     LEFT JOIN identities x ON x.app_id = $1 AND x.type = 'external_id' AND x.key = $2 AND x.owned = 1
@@ -24,6 +24,7 @@ SITUATION: Final = f"""
     LEFT JOIN devices d ON d.app_id = $1 AND d.user_id = u.id
     LEFT JOIN devices g ON g.app_id = $1 AND g.guid = $4
     LEFT JOIN identities e ON e.app_id = $1 AND e.type = 'email' AND e.key = $3 AND e.owned = 1
+    LEFT JOIN users o ON o.app_id = $1 AND o.id = e.user_id
     LIMIT 100"""  # noqa: S608
 VISITOR: Final = f"""
     SELECT {USER_COLUMNS}
@@ -55,10 +56,11 @@ class SessionRows:
         first = rows[0]
         device = device_of(first, _GUID_AT) if first[_GUID_AT] is not None else None
         known, devices = await self._known(rows)
-        owner, claims = first[_OWNER_AT], bool(first[_OWNER_AT + 1])
-        holders: list[Holder] = []
-        if owner is not None or claims:
-            holders = await self._holders(email_key, known, owner, claims)
+        owner, merged, claimed = first[_OWNER_AT], first[_OWNER_AT + 1], first[_OWNER_AT + 2]
+        if merged is None and not claimed:
+            holders = [] if owner is None else [Holder(owner, owned=True)]
+        else:
+            holders = await self._holders(email_key)
         return Situation(known, devices, device, holders, visitor)
 
     async def _known(self, rows: Sequence[Row]) -> tuple[User | None, list[Device]]:
@@ -74,10 +76,8 @@ class SessionRows:
             return None, []
         return user, await DeviceRows(self._unit).of_users(await users.members(user))
 
-    async def _holders(self, key: str | None, known: User | None, owner: str | None, claims: bool) -> list[Holder]:
+    async def _holders(self, key: str | None) -> list[Holder]:
         """Who has the e-mail, with survivors in the place of those who were merged into them."""
-        if not claims and owner is not None and known is not None and owner == known.id:
-            return [Holder(owner, owned=True)]
         users = UserRows(self._unit)
         holders = []
         for user_id, owned in await self._unit.rows(HOLDERS_OF, "email", key):

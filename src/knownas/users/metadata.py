@@ -25,7 +25,8 @@ def check_metadata(metadata: dict[str, Any], *, subject: str = "User") -> dict[s
     """The same metadata, or InvalidMetadata when it is not flat or larger than 4 KB."""
     for key, value in metadata.items():
         if not isinstance(value, str | int | float | bool):
-            raise InvalidMetadata(f"metadata.{key[:64]} should be a string, a number or a boolean: metadata is flat")
+            name = "".join(character if character.isprintable() else "\ufffd" for character in key[:64])
+            raise InvalidMetadata(f"metadata.{name} should be a string, a number or a boolean: metadata is flat")
     if size_of(metadata) > METADATA_BYTES:
         raise InvalidMetadata(f"{subject} metadata is limited to {METADATA_BYTES} bytes in size.")
     return metadata

@@ -52,7 +52,7 @@ class ProfileBody(Struct, rename="camel"):
             avatar_url=_or_none(self.avatar_url),
             locale=_or_none(self.locale),
             metadata=self.properties,
-            signed_up_at=to_ms(self.signed_up_at),
+            signed_up_at=to_ms(self.signed_up_at, "signedUpAt"),
         )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from msgspec import Struct
 
@@ -59,5 +59,5 @@ def paged(call: Call, page: Page, found: Sequence[Any]) -> tuple[Sequence[Any], 
 
 
 def _link(call: Call, direction: str, cursor: str, size: int) -> str:
-    path = call.scope["raw_path"].decode("ascii")
+    path = quote(call.scope["raw_path"], safe="/%:@!$&'()*+,;=~")
     return f"{call.origin}{path}?{urlencode({f'page[{direction}]': cursor, 'page[size]': size})}"

@@ -44,7 +44,7 @@ class UserBody(Struct, rename="camel"):
             avatar_url=profile.avatar_url,
             locale=profile.locale,
             metadata=self.metadata,
-            signed_up_at=to_ms(self.signed_up_at),
+            signed_up_at=to_ms(self.signed_up_at, "signedUpAt"),
             to_be_retained=self.to_be_retained,
         )
 

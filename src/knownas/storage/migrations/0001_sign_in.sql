@@ -154,4 +154,3 @@ CREATE TABLE conflicts (
 );
 CREATE INDEX conflicts_of_owner ON conflicts (app_id, owner_id);
 CREATE INDEX conflicts_of_claimant ON conflicts (app_id, claimant_id) WHERE claimant_id IS NOT NULL;
-CREATE INDEX conflicts_by_state ON conflicts (app_id, state, id);
