@@ -45,6 +45,11 @@ class Database(Protocol):
         """Keys, apps and integrations by id."""
         ...
 
+    @property
+    def waiting_writes(self) -> int:
+        """How many callers wait for the database."""
+        ...
+
     def new_app(self) -> Binding:
         """What a transaction is bound to that makes an app, or that looks at what lies above the apps."""
         ...

@@ -17,7 +17,7 @@ class Metrics:
         )
         self._logins = Counter("knownas_logins", "SDK logins, by outcome", ["outcome"], registry=self.registry)
         self.waiting_writes = Gauge(
-            "knownas_waiting_writes", "Writes taken and not answered yet", registry=self.registry
+            "knownas_waiting_writes", "Callers that wait for the database", registry=self.registry
         )
         self._children: dict[tuple[str, str, int], Counter] = {}
 

@@ -46,6 +46,7 @@ async def readyz(services: Services, request: Request) -> Response:
 
 async def metrics(services: Services, request: Request) -> Response:
     """Counters for Prometheus."""
+    services.metrics.waiting_writes.set(services.database.waiting_writes)
     return Response(services.metrics.text(), media_type="text/plain; version=0.0.4")
 
 

@@ -56,6 +56,8 @@ async def log_in(
         own_external_id(tx, user.id, claims.external_id, claims.key_id)
 
     if email is not None and email_key is not None:
+        if any(not holder.owned for holder in found.holders):
+            tx.identities.drop_claims("email", email_key)
         _give_email(tx, user, email, email_key, claims)
     devices = found.devices
     if info is not None:
@@ -108,9 +110,8 @@ def _authenticate(tx: Transaction, user: User) -> User:
 
 
 def _give_email(tx: Transaction, user: User, decision: Attach | TakeOver, key: str, claims: UserClaims) -> None:
-    """Hold the verified e-mail as this user's; those who merely claimed it lose the claim (R2)."""
+    """Hold the verified e-mail as this user's, and tell of those who lost a mere claim to it (R2)."""
     if isinstance(decision, TakeOver):
-        tx.identities.drop_claims("email", key)
         tx.emit(IdentityTakenOver(user.id, decision.former, "email"))
     tx.identities.add(
         Identity(

@@ -31,6 +31,11 @@ class Connections:
         self._waiting: deque[asyncio.Future[asyncpg.Connection | None]] = deque()
         self._closed = False
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for a connection."""
+        return len(self._waiting)
+
     async def take(self) -> asyncpg.Connection:
         """A connection for the caller alone, to be given back. Raises Unavailable, and what connecting raises."""
         while not self._closed:

@@ -27,7 +27,6 @@ from knownas.storage.unit import Held, Row, SeqOf, Unit
 from knownas.storage.vault import Vault
 
 CONNECTIONS: Final = 10
-STATEMENT_TIMEOUT_S: Final = 30.0
 MIGRATION_LOCK: Final = 0x6B6E6F776E6173  # "knownas"
 
 # Every statement here looks rows up by a key. A plan made while the tables were small must not read them whole once
@@ -39,6 +38,9 @@ KEYED_PLANS: Final = {
     "enable_mergejoin": "off",
     "plan_cache_mode": "force_generic_plan",
     "jit": "off",
+    # Kept by the server, because a timer of ours for each statement costs a tenth of a look-up.
+    "statement_timeout": "30s",
+    "tcp_user_timeout": "30s",
 }
 # A young database has no statistics, and its planner then believes that the app id alone finds few rows. Autovacuum
 # would tell it better after a minute; we do so after as many writes as these.
@@ -66,13 +68,17 @@ class Postgres:
             CONNECTIONS,
             statement_cache_size=1000,
             max_cached_statement_lifetime=0,
-            command_timeout=STATEMENT_TIMEOUT_S,
             server_settings=KEYED_PLANS,
         )
         self._randomness = SystemRandomness()
         self._writes = 0
         self._analyzing: asyncio.Task[None] | None = None
         self.directory = Directory(self, vault)
+
+    @property
+    def waiting_writes(self) -> int:
+        """Callers that wait for a connection."""
+        return self._connections.waiting
 
     def new_app(self) -> NewApp:
         """A binding for an app that is not there yet."""
@@ -207,6 +213,7 @@ async def _migrate(connection: asyncpg.Connection) -> None:
     """Take the steps that are still to be taken, one process at a time and without waiting long for anybody's lock."""
     async with connection.transaction():
         await connection.execute("SET LOCAL lock_timeout = '10s'")
+        await connection.execute("SET LOCAL statement_timeout = 0")
         await connection.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
         await connection.execute(migrate.CREATE_HISTORY)
         applied = [row[0] for row in await connection.fetch(migrate.APPLIED)]

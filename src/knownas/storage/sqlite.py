@@ -40,6 +40,11 @@ class Sqlite:
         self._writer_randomness = SystemRandomness()
         self.directory = Directory(self, vault)
 
+    @property
+    def waiting_writes(self) -> int:
+        """Writes taken and not answered yet."""
+        return self._writer.waiting if self._writer else 0
+
     def new_app(self) -> NewApp:
         """A binding for an app that is not there yet."""
         return NewApp(make_id(now_ms(), self._randomness.bytes(6)))
