@@ -27,7 +27,7 @@ async def create_app(
     return app
 
 
-async def open_account(tx: Transaction, display_name: str) -> Account:
+async def open_account(tx: Transaction, display_name: str = "default") -> Account:
     """The account of this installation, made at the first call."""
     account = await tx.accounts.first()
     if account is None:

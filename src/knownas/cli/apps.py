@@ -94,7 +94,7 @@ async def make_app(
 ) -> NewApp:
     """The app with its key and its integrations, all or nothing; the account is made before it where there is none."""
     binding = database.new_app()
-    account = await database.write(binding, open_account, name)
+    account = await database.write(binding, open_account)
     return await database.write(binding, _equip, account, name, platforms, settings)
 
 

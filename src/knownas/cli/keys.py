@@ -13,7 +13,7 @@ from knownas.database import Database
 from knownas.http.wire import iso
 from knownas.keys import MAX_PEM_CHARACTERS, Key, KeyNotFound
 from knownas.keys.create import create_key
-from knownas.keys.delete import delete_key
+from knownas.keys.delete import delete_account_key, delete_key
 from knownas.transaction import Transaction
 
 commands = typer.Typer(help="Keys: what a business signs tokens and requests with.", no_args_is_help=True)
@@ -97,7 +97,7 @@ async def _create_for_app(database: Database, app_id: str, name: str, pem: str |
 
 
 async def _create_for_account(database: Database, name: str, pem: str | None) -> Key:
-    account = await database.write(database.new_app(), open_account, name)
+    account = await database.write(database.new_app(), open_account)
     return await database.write(database.new_app(), create_key, account.id, name, "account", public_key=pem)
 
 
@@ -114,7 +114,7 @@ async def _delete(database: Database, key_id: str) -> None:
     if key is None:
         raise KeyNotFound
     if key.app_id is None:
-        await database.write(database.new_app(), _remove, key_id)
+        await database.write(database.new_app(), delete_account_key, key_id)
     else:
         await database.write(await app_at(database, key.app_id), delete_key, key_id, key.integration_id)
 
@@ -122,11 +122,6 @@ async def _delete(database: Database, key_id: str) -> None:
 async def find_key(tx: Transaction, key_id: str) -> Key | None:
     """The live key of whichever app."""
     return await tx.keys.by_id(key_id)
-
-
-async def _remove(tx: Transaction, key_id: str) -> None:
-    """Remove an account's key. It belongs to no app, so no app's event tells of it."""
-    tx.keys.remove(key_id)
 
 
 def _read(file: Path) -> str:

@@ -5,13 +5,11 @@ from typing import Annotated
 import typer
 
 from knownas import __version__
-from knownas.apps import App
 from knownas.cli import serving
 from knownas.cli.database import masked, with_settings
 from knownas.cli.terminal import DatabaseOption, say
 from knownas.database import Database
 from knownas.settings import load_settings
-from knownas.transaction import Transaction
 
 HostOption = Annotated[str | None, typer.Option("--host", help="The address to listen on.", show_default="127.0.0.1")]
 PortOption = Annotated[
@@ -36,26 +34,10 @@ def serve(
     settings = load_settings(host=host, port=port, database=database, workers=workers, public_url=public_url)
     serving.check(settings)
     listening = serving.listen(settings.host, settings.port)
-    with_settings(settings, open_one_secret, create=True)
+    with_settings(settings, _nothing, create=True)
     line = f"Knownas {__version__} serves {serving.url_of(listening)} from {masked(settings.database)}"
     serving.run(settings, listening, lambda: say(line))
 
 
-async def open_one_secret(database: Database) -> None:
-    """Find out at the start whether the master key is the right one, and not at the first login.
-
-    Raises WrongMasterKey.
-    """
-    app = await database.read(database.new_app(), _first_app)
-    if app is not None:
-        await database.read(app, _open_keys)
-
-
-async def _first_app(tx: Transaction) -> App | None:
-    account = await tx.accounts.first()
-    apps = await tx.apps.page(account.id, after=None, before=None, limit=1) if account else []
-    return apps[0] if apps else None
-
-
-async def _open_keys(tx: Transaction) -> None:
-    await tx.keys.all()
+async def _nothing(database: Database) -> None:
+    """Start and stop: whatever is wrong with the database or the master key is said in a sentence, before serving."""

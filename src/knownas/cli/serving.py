@@ -19,6 +19,8 @@ from knownas.storage.open import sqlite_path
 STOP_TIMEOUT_S: Final = 10
 START_TIMEOUT_S: Final = 30.0
 BACKLOG: Final = 2048
+CONNECTIONS_AT_MOST: Final = 20_000
+KEEP_ALIVE_S: Final = 75  # longer than proxies hold a connection, so that they are the ones to end it
 _LEVELS: Final = ("debug", "info", "warning", "error")
 
 
@@ -64,6 +66,8 @@ def run(settings: Settings, listening: socket.socket, announce: Callable[[], Non
         "access_log": False,
         "server_header": False,
         "backlog": BACKLOG,
+        "limit_concurrency": CONNECTIONS_AT_MOST,
+        "timeout_keep_alive": KEEP_ALIVE_S,
         "timeout_graceful_shutdown": STOP_TIMEOUT_S,
         "log_config": _logging(settings.log_level),
     }

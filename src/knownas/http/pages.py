@@ -14,7 +14,9 @@ from knownas.http.services import Services
 
 Page = Callable[[Services, Request], Awaitable[Response]]
 _templates = Environment(loader=PackageLoader("knownas.http", "templates"), autoescape=select_autoescape())
-_POLICY: Final = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'"
+_POLICY: Final = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 
 async def home(services: Services, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Find and remove an app's keys."""
+"""Find and remove keys."""
 
 from knownas.keys import Key, KeyDeleted, KeyNotFound
 from knownas.transaction import Transaction
@@ -17,3 +17,11 @@ async def delete_key(tx: Transaction, key_id: str, integration_id: str | None = 
     key = await get_key(tx, key_id, integration_id)
     tx.keys.remove(key.id)
     tx.emit(KeyDeleted(key.id))
+
+
+async def delete_account_key(tx: Transaction, key_id: str) -> None:
+    """Remove an account's own key. It belongs to no app, so no app's event tells of it. Raises KeyNotFound."""
+    key = await tx.keys.by_id(key_id)
+    if key is None or key.app_id is not None:
+        raise KeyNotFound
+    tx.keys.remove(key.id)

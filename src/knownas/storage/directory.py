@@ -49,6 +49,16 @@ class _Remembered(Generic[T]):
         self._found.clear()
 
 
+async def check_master_key(reads: Reads, vault: Vault) -> None:
+    """Find out at the start, and not at the first login, whether the master key opens what is stored.
+
+    Raises WrongMasterKey.
+    """
+    row = await reads.row(keys.ANY_SECRET)
+    if row is not None:
+        vault.open(row[1], row[0])
+
+
 class Directory:
     """Look-ups that most requests begin with."""
 

@@ -12,6 +12,7 @@ _COLUMNS: Final = (
 BY_ID: Final = f"SELECT {_COLUMNS} FROM keys WHERE id = $1"  # noqa: S608
 OF_APP: Final = f"SELECT {_COLUMNS} FROM keys WHERE app_id = $1 AND integration_id IS NULL ORDER BY id LIMIT 100"  # noqa: S608
 OF_INTEGRATION: Final = f"SELECT {_COLUMNS} FROM keys WHERE app_id = $1 AND integration_id = $2 ORDER BY id LIMIT 100"  # noqa: S608
+ANY_SECRET: Final = "SELECT id, sealed_secret FROM keys WHERE sealed_secret IS NOT NULL LIMIT 1"
 INSERT: Final = """
     INSERT INTO keys (id, account_id, app_id, integration_id, algorithm, display_name, created_at, public_key,
         sealed_secret)

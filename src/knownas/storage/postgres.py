@@ -21,7 +21,7 @@ from knownas.storage import migrate
 from knownas.storage.chance import SystemRandomness, now_ms
 from knownas.storage.connections import Connections
 from knownas.storage.cte import compose
-from knownas.storage.directory import Directory
+from knownas.storage.directory import Directory, check_master_key
 from knownas.storage.transaction import RACES, NewApp, SqlTransaction, refuse_writes
 from knownas.storage.unit import Held, Row, SeqOf, Unit
 from knownas.storage.vault import Vault
@@ -94,6 +94,7 @@ class Postgres:
             await _migrate(connection)
         finally:
             self._connections.give_back(connection)
+        await check_master_key(self, self._vault)
 
     async def close(self) -> None:
         """Let running statements end, then disconnect."""

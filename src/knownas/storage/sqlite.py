@@ -16,7 +16,7 @@ from knownas.errors import LostRace, Unavailable
 from knownas.ids import make_id
 from knownas.storage import migrate
 from knownas.storage.chance import SystemRandomness, now_ms
-from knownas.storage.directory import Directory
+from knownas.storage.directory import Directory, check_master_key
 from knownas.storage.parameters import for_sqlite
 from knownas.storage.sqlite_writer import Job, Writer
 from knownas.storage.transaction import RACES, NewApp, SqlTransaction, refuse_writes
@@ -60,6 +60,7 @@ class Sqlite:
             raise
         self._reader = self._connect()
         self._reader.execute("PRAGMA query_only = 1")
+        await check_master_key(self, self._vault)
         self._writer = Writer(writing, self._connect(), self._transaction, asyncio.get_running_loop())
 
     async def close(self) -> None:

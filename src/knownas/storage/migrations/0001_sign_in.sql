@@ -6,6 +6,8 @@ CREATE TABLE accounts (
     display_name TEXT NOT NULL,
     created_at BIGINT NOT NULL
 );
+-- Two processes that start at once open one account.
+CREATE UNIQUE INDEX accounts_by_name ON accounts (display_name);
 
 CREATE TABLE apps (
     id TEXT NOT NULL PRIMARY KEY,
