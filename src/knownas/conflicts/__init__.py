@@ -31,11 +31,13 @@ class Case(Struct, frozen=True):
 
 
 class IdentityContested(Struct, frozen=True, tag_field="event", tag="identity.contested"):
-    """Somebody asked for an identity that `user_id` owns; `claimant_id` is None while the claimant does not exist."""
+    """Somebody asked for an identity that `user_id` owns; `claimant_id` is None while the claimant does not exist.
+
+    The claimant's external id stands in the case alone, so that it can be erased in one place (R10).
+    """
 
     user_id: str
     type: IdentityType
-    claimant: str
     claimant_id: str | None
 
 
@@ -61,6 +63,6 @@ class Conflicts(Protocol):
         """Hold the case for writing: opened when there is none for (identity, claimant), else counted once more."""
         ...
 
-    def forget(self, members: list[str]) -> None:
-        """Hold the removal of the cases that name these users."""
+    def forget(self, members: list[str], external_id: str | None) -> None:
+        """Hold the removal of the cases that name these users, or this external id from before it had a user."""
         ...

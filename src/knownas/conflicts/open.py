@@ -21,5 +21,5 @@ async def contest(
     tx.conflicts.refresh(
         Case(tx.new_id(), type, key, contested.owner, claims.external_id, claimant_id, claims.key_id, tx.now, tx.now)
     )
-    tx.emit(IdentityContested(contested.owner, type, claims.external_id, claimant_id))
+    tx.emit(IdentityContested(contested.owner, type, claimant_id))
     raise EmailContested

@@ -133,7 +133,9 @@ class Edge:
             answer = Answer(204)
         else:
             answer = await self._answer(facade, method, raw_path, scope, receive)
-        headers = [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
+        headers = [*answer.headers]
+        if answer.status != 204:  # which has no length, not even none (RFC 9110, 8.6)
+            headers.append((b"content-length", b"%d" % len(answer.body)))
         if facade.cors:
             headers += _cors(scope)
         self._services.metrics.answered(facade.name, method, answer.status)

@@ -1,18 +1,16 @@
-"""uvicorn's HTTP protocol with a bound on what a request's head may cost before anybody has asked who it is.
+"""uvicorn's HTTP protocol with a bound on what a request may cost before anybody has asked who it is.
 
-httptools itself accepts a head of any length, so a stranger could fill the memory with one header that never ends.
+httptools itself accepts heads, trailers and chunk extensions of any length, so a stranger could fill the memory with
+one header that never ends.
 """
 
+import json
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_BYTES: Final = 128 * 1024
 HEAD_TIMEOUT_S: Final = 20.0
-_TOO_LARGE: Final = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\nconnection: close\r\n"
-)
-_BODY: Final = b'{"errors":[{"code":"headers_too_large","title":"The head of a request has at most 128 kB"}]}'
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -20,8 +18,9 @@ class BoundedHttp(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._head_bytes = 0
         self._in_head = True
+        self._progress = False
+        self._unread_bytes = 0
         self._deadline: Any = None
 
     def connection_made(self, transport: Any) -> None:
@@ -35,27 +34,63 @@ class BoundedHttp(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count what arrived of a head that is not whole yet; a body has limits of its own."""
+        """Count what arrives and leads to nothing: a head that does not end, trailers, a chunk's extension, blanks.
+
+        A body's bytes lead somewhere, and have limits of their own (Call.body).
+        """
+        self._progress = False
         super().data_received(data)
-        if not self._in_head:
+        if self.transport.is_closing():
             self._stop_waiting()
             return
-        self._head_bytes += len(data)
-        if self._head_bytes > HEAD_BYTES:
-            self._refuse()
-        else:
+        self._unread_bytes = 0 if self._progress else self._unread_bytes + len(data)
+        if self._unread_bytes > HEAD_BYTES:
+            self._stop_waiting()
+            self._refuse(
+                "431 Request Header Fields Too Large",
+                "headers_too_large",
+                f"The head of a request has at most {HEAD_BYTES // 1024} kB",
+            )
+        elif self._in_head or not self._progress:
             self._wait()
+        else:
+            self._stop_waiting()
 
     def on_message_begin(self) -> None:
         """A new head begins."""
-        self._in_head = True
-        self._head_bytes = 0
+        self._in_head = self._progress = True
         super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header, but not a trailer: that would join the headers after they have been checked (RFC 9110, 6.5.1)."""
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
-        self._in_head = False
+        self._in_head, self._progress = False, True
         super().on_headers_complete()
+
+    def on_chunk_header(self) -> None:
+        """A chunk's size and extension are whole."""
+        self._progress = True
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self._progress = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._progress = True
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Say that the bytes are no request."""
+        self._refuse("400 Bad Request", "bad_request", "The request is not valid HTTP")
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: without WebSockets an upgrade is a request like any other, and strangers do not fill the log."""
 
     def _wait(self) -> None:
         if self._deadline is None:
@@ -68,11 +103,17 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _too_slow(self) -> None:
         self._deadline = None
-        if not self.transport.is_closing():
+        cycle: Any = self.cycle  # None before the first request, whatever its type says
+        if cycle is not None and not cycle.response_complete:
+            self._wait()  # the request before it is still being answered
+        elif not self.transport.is_closing():
             self.transport.close()
 
-    def _refuse(self) -> None:
-        self._stop_waiting()
-        if not self.transport.is_closing():
-            self.transport.write(_TOO_LARGE + b"content-length: %d\r\n\r\n" % len(_BODY) + _BODY)
-            self.transport.close()
+    def _refuse(self, status: str, code: str, text: str) -> None:
+        """Answer and hang up. The path may be unknown yet, so the body has the shapes of all facades."""
+        if self.transport.is_closing():
+            return
+        body = json.dumps({"errors": [{"code": code, "title": text}], "error": {"code": code, "description": text}})
+        head = f"HTTP/1.1 {status}\r\ncontent-type: application/json; charset=utf-8\r\nconnection: close\r\n"
+        self.transport.write(f"{head}content-length: {len(body)}\r\n\r\n{body}".encode("ascii"))
+        self.transport.close()

@@ -87,6 +87,10 @@ class Sessions(Protocol):
         """Hold the new session for writing."""
         ...
 
+    def end(self, proof: AnonymousProof) -> None:
+        """Hold the end of the one session that this is the proof of."""
+        ...
+
     def end_all(self, members: list[str]) -> None:
         """Hold the end of every session of these users."""
         ...

@@ -42,6 +42,9 @@ async def log_in(
     visitor = found.visitor
     email = await _decide_email(tx, claims, email_key, found)
     former = await _former_owner(tx, found)
+    devices = found.devices
+    if visitor is not None:
+        devices = [*devices, *await tx.devices.of_users(await tx.users.members(visitor))]
 
     changes = stated_profile(claims, profile or UserChanges())
     if found.known is not None:
@@ -59,7 +62,6 @@ async def log_in(
         if any(not holder.owned for holder in found.holders):
             tx.identities.drop_claims("email", email_key)
         _give_email(tx, user, email, email_key, claims)
-    devices = found.devices
     if info is not None:
         if former is not None and former.id in (user.id, visitor.id if visitor else None):
             former = None

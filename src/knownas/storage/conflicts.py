@@ -17,6 +17,8 @@ REFRESH: Final = """
         owner_id = excluded.owner_id, claimant_id = excluded.claimant_id, asserted_by = excluded.asserted_by,
         last_seen = excluded.last_seen, count = conflicts.count + 1, state = 'open'"""
 
+FORGET_CLAIMANT: Final = "DELETE FROM conflicts WHERE app_id = $1 AND claimant = $2 AND claimant_id IS NULL"
+
 
 class ConflictRows:
     """Cases (knownas.conflicts.Conflicts) as rows."""
@@ -37,10 +39,12 @@ class ConflictRows:
             case.first_seen, case.last_seen,
         )  # fmt: skip
 
-    def forget(self, members: list[str]) -> None:
-        """Hold the removal of the cases that name these users."""
+    def forget(self, members: list[str], external_id: str | None) -> None:
+        """Hold the removal of the cases that name these users, or this external id from before it had a user."""
         ids = id_list(members)
         self._unit.hold(
             f"DELETE FROM conflicts WHERE app_id = $1 AND (owner_id IN {ids} OR claimant_id IN {ids})",  # noqa: S608
             *members,
         )
+        if external_id is not None:
+            self._unit.hold(FORGET_CLAIMANT, external_id)

@@ -33,6 +33,7 @@ VISITOR: Final = f"""
 MERGED_INTO: Final = "SELECT id FROM users WHERE app_id = $1 AND id = $2 AND merged_into IS NOT NULL"
 INSERT_SESSION: Final = """
     INSERT INTO sessions (app_id, token_hash, user_id, device_guid, created_at) VALUES ($1, $2, $3, $4, $5)"""
+END: Final = "DELETE FROM sessions WHERE app_id = $1 AND token_hash = $2"
 END_ON_DEVICE: Final = "DELETE FROM sessions WHERE app_id = $1 AND user_id = $2 AND device_guid = $3"
 
 _GUID_AT: Final = USER_WIDTH + DEVICE_WIDTH
@@ -96,6 +97,10 @@ class SessionRows:
     def add(self, session: Session) -> None:
         """Hold the new session."""
         self._unit.hold(INSERT_SESSION, session.token_hash, session.user_id, session.device_guid, session.created_at)
+
+    def end(self, proof: AnonymousProof) -> None:
+        """Hold the end of one session."""
+        self._unit.hold(END, proof.token_hash)
 
     def end_all(self, members: list[str]) -> None:
         """Hold the end of all sessions of these users."""

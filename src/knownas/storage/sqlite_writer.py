@@ -95,12 +95,15 @@ class Writer:
             raise Unavailable("Too many writes are waiting")
         self._waiting += 1
         self._jobs.put(job)
+        if not self._thread.is_alive():
+            self._refuse_the_rest()
 
     def stop(self) -> None:
         """Write what was taken, then end both threads and close their connections."""
         self._stopping = True
         self._jobs.put(None)
         self._thread.join()
+        self._refuse_the_rest()
         self._stopped.set()
         self._committed.set()
         self._checkpointer.join()
@@ -123,6 +126,17 @@ class Writer:
         if group:
             self._jobs.put(None)
         return group
+
+    def _refuse_the_rest(self) -> None:
+        """Answer jobs that were queued at the very moment of stopping, when nobody takes them any more."""
+        late: list[Job] = []
+        while not self._jobs.empty():
+            job = self._jobs.get()
+            if job is not None:
+                job.failure = Unavailable("The server is stopping")
+                late.append(job)
+        if late:
+            self._loop.call_soon_threadsafe(self._settle, late)
 
     def _write(self, group: list[Job]) -> None:
         """Run the group in one transaction and settle all of it."""

@@ -109,7 +109,10 @@ class UserRows:
         self._unit.hold(f"DELETE FROM users WHERE app_id = $1 AND id IN {ids}", *members, must=True)  # noqa: S608
         for table, column in _OWNED_ROWS:
             self._unit.hold(f"DELETE FROM {table} WHERE app_id = $1 AND {column} IN {ids}", *members)  # noqa: S608
-        self._forget_conflicts_and_merges(members)
+        self._unit.hold(
+            f"DELETE FROM merges WHERE app_id = $1 AND (surviving IN {ids} OR discarded IN {ids})",  # noqa: S608
+            *members,
+        )
 
     def forget_events(self, members: list[str]) -> None:
         """Hold the removal of what the outbox and the journal say; numbering goes on where it was."""
@@ -128,17 +131,6 @@ class UserRows:
                 *absorbed,
                 ordered=True,
             )
-
-    def _forget_conflicts_and_merges(self, members: list[str]) -> None:
-        ids = id_list(members)
-        self._unit.hold(
-            f"DELETE FROM conflicts WHERE app_id = $1 AND (owner_id IN {ids} OR claimant_id IN {ids})",  # noqa: S608
-            *members,
-        )
-        self._unit.hold(
-            f"DELETE FROM merges WHERE app_id = $1 AND (surviving IN {ids} OR discarded IN {ids})",  # noqa: S608
-            *members,
-        )
 
     async def _survivor(self, rows: Sequence[Row]) -> User | None:
         """The user of these rows; follows the pointers of merged users, which never form a circle."""

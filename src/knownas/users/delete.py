@@ -15,6 +15,7 @@ async def delete_user(tx: Transaction, user: User) -> None:
     """
     members = await tx.users.members(user)
     tx.users.remove(members)
+    tx.conflicts.forget(members, user.external_id)
     tx.emit(UserRemoved(user.id))
 
 
@@ -28,7 +29,7 @@ async def erase_personal_information(tx: Transaction, user: User) -> User:
     tx.users.change(user, **nothing, metadata={})
     tx.identities.remove_all(members)
     tx.devices.clear_details(members)
-    tx.conflicts.forget(members)
+    tx.conflicts.forget(members, user.external_id)
     tx.users.forget_events(members)
     tx.emit(UserErased(user.id))
     return structs.replace(user, **nothing, metadata={}, identities=())

@@ -1,5 +1,7 @@
 """Find a user by whatever the caller calls her."""
 
+from contextlib import suppress
+
 from knownas.identities import InvalidIdentity
 from knownas.identities.normalise import normalise
 from knownas.ids import is_id
@@ -14,7 +16,8 @@ async def get_user(tx: Transaction, reference: str) -> User:
     """
     user = await tx.users.by_id(reference) if is_id(reference) else None
     if user is None:
-        user = await tx.users.by_external_id(reference)
+        with suppress(InvalidIdentity):
+            user = await tx.users.by_external_id(reference)
     if user is None:
         raise UserNotFound
     return user

@@ -50,7 +50,8 @@ async def log_out_route(call: Call) -> Answer:
     if caller is None:
         raise Unauthorized
     body = await call.json(LogoutBody, optional=True)
-    guid = body.client.id or (call.header(b"x-smooch-clientid") or b"").decode("latin-1") or None
+    header = (call.header(b"x-smooch-clientid") or b"").decode("latin-1")
+    guid = body.client.id or (header if header.isprintable() else "") or None
     await call.services.database.write(app, log_out, caller, call.params["user"], guid)
     return json_answer({})
 

@@ -156,3 +156,4 @@ CREATE TABLE conflicts (
 );
 CREATE INDEX conflicts_of_owner ON conflicts (app_id, owner_id);
 CREATE INDEX conflicts_of_claimant ON conflicts (app_id, claimant_id) WHERE claimant_id IS NOT NULL;
+CREATE INDEX conflicts_of_nobody_yet ON conflicts (app_id, claimant) WHERE claimant_id IS NULL;
