@@ -24,7 +24,7 @@ class AppSettings(Struct, frozen=True, rename="camel", omit_defaults=True):
 
 
 class App(Struct, frozen=True):
-    """One app as it is stored. `created_at` is in milliseconds."""
+    """One app as it is stored. `created_at` is in milliseconds; `revision` changes with every write of it."""
 
     id: str
     account_id: str
@@ -32,6 +32,7 @@ class App(Struct, frozen=True):
     settings: AppSettings
     metadata: dict[str, Any]
     created_at: int
+    revision: int = 1
 
 
 class AppCreated(Struct, frozen=True, tag_field="event", tag="app.created"):
@@ -74,8 +75,12 @@ class Apps(Protocol):
         """Hold the new app for writing."""
         ...
 
+    def rely_on(self, app: App) -> None:
+        """Have what is held lose its race when the app has been written since it was read."""
+        ...
+
     def update(self, app: App) -> None:
-        """Hold the app's new name, settings and metadata for writing."""
+        """Hold the app's new name, settings and metadata for writing, relying on how it was read."""
         ...
 
     def remove(self, app_id: str) -> None:

@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType, structs
 from knownas.apps import App, AppNotFound, AppSettings, AppUpdated, require_multi_conversation_rules
 from knownas.transaction import Transaction
 from knownas.users.metadata import merge_metadata
+from knownas.users.update import same
 
 
 async def get_app(tx: Transaction) -> App:
@@ -37,7 +38,7 @@ async def update_app(
         settings=changed_settings,
         metadata=app.metadata if metadata is UNSET else merge_metadata(app.metadata, metadata, subject="App"),
     )
-    if changed != app:
+    if changed != app or not same(changed.metadata, app.metadata):
         tx.apps.update(changed)
         tx.emit(AppUpdated(app.id))
     return changed

@@ -99,8 +99,8 @@ class Devices(Protocol):
         """Hold the new device for writing."""
         ...
 
-    def update(self, device: Device) -> None:
-        """Hold the device's new state, its user included, for writing."""
+    def update(self, before: Device, after: Device) -> None:
+        """Hold the device's new state, its user included; loses its race when it is no longer `before`'s user's."""
         ...
 
     def seen(self, device: Device, now: int) -> None:

@@ -36,8 +36,9 @@ def attach(tx: Transaction, user: User, info: DeviceInfo, device: Device | None,
         tx.devices.seen(device, tx.now)
         return device
     current = structs.replace(current, last_seen=tx.now)
-    tx.devices.update(current)
+    tx.devices.update(device, current)
     if former is not None:
+        tx.users.rely_on(former)
         tx.sessions.end_on(device, former.id)
         if device.status == "active":
             tx.emit(DeviceSignedOut(former.id, device.id))

@@ -23,8 +23,12 @@ async def create_key(
     pem = None
     if public_key is not None:
         algorithm, pem = check_public_key(public_key)
-    if scope != "account" and len(await tx.keys.all(integration_id)) >= MAX_KEYS:
-        raise TooManyKeys
+    if scope != "account":
+        app = await tx.apps.by_id(tx.app_id)
+        if len(await tx.keys.all(integration_id)) >= MAX_KEYS:
+            raise TooManyKeys
+        if app is not None:
+            tx.apps.rely_on(app)  # so that two who ask at once do not both get the tenth
     key = Key(
         id=_PREFIXES[scope] + tx.new_id(),
         account_id=account_id,

@@ -46,7 +46,7 @@ CAUSES: Final[dict[str, str]] = {
     "jwt.alg.none": "Invalid JWT header. Unsigned JWTs are not accepted",
     "jwt.alg.mismatch": "Invalid JWT header. The algorithm (alg) is not the one of this key",
     "jwt.signature": "Invalid JWT signature. The token was not signed with this key, or was changed since",
-    "jwt.surrogate": "Invalid JWT body. A claim contains half of a surrogate pair, which is no character",
+    "jwt.unstorable": "Invalid JWT body. email or name contains a NUL or half of a surrogate pair",
     "jwt.exp.missing": "Invalid JWT body. This app requires an expiry (exp)",
     "jwt.exp.malformed": f"Invalid JWT body. exp {_SECONDS}",
     "jwt.exp.expired": "Invalid JWT body. The token has expired (exp)",
@@ -83,7 +83,7 @@ _KEY_OF_SCOPE: Final[dict[str, Scope]] = {
 _JWS = jwt.PyJWS()
 _NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,9})?")
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # Strings, ended or not, and brackets. Possessive, so that a hostile text is read once.
 _STRUCTURE = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 # base64url to base64, with what base64url lacks turned into something that base64 lacks as well.
@@ -382,6 +382,6 @@ def _text(body: dict[str, Any], claim: str) -> str | None:
         return None
     if type(value) is not str:
         raise TokenRefused(f"jwt.{claim}.not_string")
-    if _SURROGATE.search(value):
-        raise TokenRefused("jwt.surrogate")
+    if _UNSTORABLE.search(value):
+        raise TokenRefused("jwt.unstorable")
     return value if value and not value.isspace() else None

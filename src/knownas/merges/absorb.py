@@ -18,7 +18,7 @@ def absorb(tx: Transaction, surviving: User, visitor: User, reason: MergeReason)
     changed = {"metadata": metadata, "absorbed": surviving.absorbed + 1 + visitor.absorbed}
     before = {name: getattr(surviving, name) for name in changed}
     merge = Merge(tx.new_id(), surviving.id, visitor.id, reason, before, left_over, tx.now)
-    tx.users.change(surviving, if_unchanged=True, **changed)
+    tx.users.change(surviving, **changed)
     tx.users.change(visitor, merged_into=surviving.id)
     tx.sessions.end_all([visitor.id])
     tx.merges.add(merge)

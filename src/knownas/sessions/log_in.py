@@ -48,6 +48,7 @@ async def log_in(
 
     changes = stated_profile(claims, profile or UserChanges())
     if found.known is not None:
+        tx.users.rely_on(found.known)
         user = found.known if found.known.authenticated else _authenticate(tx, found.known)
         user = absorb(tx, user, visitor, "login") if visitor else user
         user = apply(tx, user, changes)

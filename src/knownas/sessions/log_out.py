@@ -24,6 +24,7 @@ async def log_out(tx: Transaction, caller: UserClaims | AnonymousProof, referenc
         tx.sessions.end(caller)
     if device is None or device.status == "inactive" or device.user_id not in members:
         return
-    tx.devices.update(structs.replace(device, status="inactive", push_token=None, last_seen=tx.now))
+    tx.users.rely_on(user)
+    tx.devices.update(device, structs.replace(device, status="inactive", push_token=None, last_seen=tx.now))
     tx.sessions.end_on(device, user.id)
     tx.emit(DeviceSignedOut(user.id, device.id))

@@ -7,13 +7,13 @@ import msgspec
 from knownas.apps import App, AppSettings
 from knownas.storage.unit import Row, Unit
 
-_COLUMNS: Final = "id, account_id, display_name, settings, metadata, created_at"
+_COLUMNS: Final = "id, account_id, display_name, settings, metadata, created_at, revision"
 BY_ID: Final = f"SELECT {_COLUMNS} FROM apps WHERE id = $1"  # noqa: S608
 AFTER: Final = f"SELECT {_COLUMNS} FROM apps WHERE account_id = $1 AND id > $2 ORDER BY id LIMIT $3"  # noqa: S608
 BEFORE: Final = f"SELECT {_COLUMNS} FROM apps WHERE account_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"  # noqa: S608
 INSERT: Final = """
-    INSERT INTO apps (id, account_id, display_name, settings, metadata, created_at, seq)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)"""
+    INSERT INTO apps (id, account_id, display_name, settings, metadata, created_at, revision, seq)
+    VALUES ($1, $2, $3, $4, $5, $6, 1, $7)"""
 # Everything that belongs to an app, the app itself last.
 _CONTENTS: Final = (
     "integrations",
@@ -55,11 +55,16 @@ class AppRows:
             app.created_at,
         )
 
+    def rely_on(self, app: App) -> None:
+        """Guard the app's row."""
+        self._unit.patch(app.id).revision = app.revision
+
     def update(self, app: App) -> None:
         """Hold the app's new name, settings and metadata."""
         self._unit.stale = True
-        patch = self._unit.app_patch
-        patch["display_name"], patch["settings"], patch["metadata"] = (
+        self.rely_on(app)
+        columns = self._unit.patch(app.id).columns
+        columns["display_name"], columns["settings"], columns["metadata"] = (
             app.display_name, _json(app.settings), _json(app.metadata),
         )  # fmt: skip
 
@@ -80,7 +85,7 @@ class AppRows:
 def app_of(row: Row) -> App:
     """The app in _COLUMNS."""
     settings = msgspec.json.decode(row[3], type=AppSettings)
-    return App(row[0], row[1], row[2], settings, msgspec.json.decode(row[4]), row[5])
+    return App(row[0], row[1], row[2], settings, msgspec.json.decode(row[4]), row[5], row[6])
 
 
 def _json(value: object) -> str:

@@ -3,7 +3,6 @@
 from typing import Final
 
 from knownas.conflicts import Case
-from knownas.storage.parameters import id_list
 from knownas.storage.unit import Unit
 
 OPEN: Final = """
@@ -41,10 +40,8 @@ class ConflictRows:
 
     def forget(self, members: list[str], external_id: str | None) -> None:
         """Hold the removal of the cases that name these users, or this external id from before it had a user."""
-        ids = id_list(members)
-        self._unit.hold(
-            f"DELETE FROM conflicts WHERE app_id = $1 AND (owner_id IN {ids} OR claimant_id IN {ids})",  # noqa: S608
-            *members,
+        self._unit.hold_for_all(
+            "DELETE FROM conflicts WHERE app_id = $1 AND (owner_id IN {ids} OR claimant_id IN {ids})", members
         )
         if external_id is not None:
             self._unit.hold(FORGET_CLAIMANT, external_id)

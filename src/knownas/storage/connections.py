@@ -90,7 +90,9 @@ class Connections:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled() and turn.exception() is None:
                 handed = turn.result()
-                if handed is not None:
+                if handed is None:
+                    self._hand_on(None)
+                else:
                     self.give_back(handed)
             raise
         finally:

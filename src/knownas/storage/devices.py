@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from knownas.devices import Device
-from knownas.storage.parameters import id_list
+from knownas.storage.parameters import chunks, id_list
 from knownas.storage.unit import Row, Unit
 
 DEVICE_COLUMNS: Final = """d.id, d.guid, d.user_id, d.platform, d.integration_id, d.status, d.last_seen, d.push_token,
@@ -21,10 +21,13 @@ INSERT_DEVICE: Final = """
 UPDATE_DEVICE: Final = """
     UPDATE devices SET user_id = $3, platform = $4, integration_id = $5, status = $6, last_seen = $7, push_token = $8,
         info = $9, app_version = $10
-    WHERE app_id = $1 AND guid = $2"""
+    WHERE app_id = $1 AND guid = $2 AND user_id = $11 AND status = $12"""
+CLEAR_DETAILS: Final = """
+    UPDATE devices SET info = NULL, push_token = NULL, app_version = NULL WHERE app_id = $1 AND user_id IN {ids}"""
 SEEN: Final = "UPDATE devices SET last_seen = $3 WHERE app_id = $1 AND guid = $2 AND last_seen < $3"
 
 _SEEN_EVERY_MS: Final = 1000
+LISTED_AT_MOST: Final = 100
 
 
 class DeviceRows:
@@ -42,8 +45,11 @@ class DeviceRows:
 
     async def of_users(self, members: list[str]) -> list[Device]:
         """Last seen first, at most 100."""
-        sql = f"{OF_USERS}{id_list(members)} ORDER BY d.last_seen DESC, d.id LIMIT 100"
-        return [device_of(row) for row in await self._unit.rows(sql, *members)]
+        found: list[Device] = []
+        for some in chunks(members):
+            sql = f"{OF_USERS}{id_list(some)} ORDER BY d.last_seen DESC, d.id LIMIT {LISTED_AT_MOST}"
+            found += [device_of(row) for row in await self._unit.rows(sql, *some)]
+        return sorted(found, key=lambda device: (-device.last_seen, device.id))[:LISTED_AT_MOST]
 
     def add(self, device: Device) -> None:
         """Hold the new row; loses its race when the guid has been taken."""
@@ -53,24 +59,23 @@ class DeviceRows:
             device.created_at,
         )  # fmt: skip
 
-    def update(self, device: Device) -> None:
-        """Hold the device's new state."""
+    def update(self, before: Device, after: Device) -> None:
+        """Hold the device's new state, guarded by whose it was."""
+        device = after
         self._unit.hold(
             UPDATE_DEVICE, device.guid, device.user_id, device.platform, device.integration_id, device.status,
-            device.last_seen, device.push_token, _json(device.info), device.app_version, must=True,
+            device.last_seen, device.push_token, _json(device.info), device.app_version,
+            before.user_id, before.status, must=True,
         )  # fmt: skip
 
     def seen(self, device: Device, now: int) -> None:
         """Hold the time, unless the stored one is less than a second old."""
         if now - device.last_seen >= _SEEN_EVERY_MS:
-            self._unit.hold(SEEN, device.guid, now)
+            self._unit.hold(SEEN, device.guid, now, slight=True)
 
     def clear_details(self, members: list[str]) -> None:
         """Hold the clearing of what the users' devices say about themselves."""
-        self._unit.hold(
-            f"UPDATE devices SET info = NULL, push_token = NULL, app_version = NULL WHERE app_id = $1 AND user_id IN {id_list(members)}",  # noqa: S608,E501
-            *members,
-        )
+        self._unit.hold_for_all(CLEAR_DETAILS, members)
 
 
 def _json(info: dict[str, Any] | None) -> str | None:

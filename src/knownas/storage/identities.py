@@ -3,7 +3,6 @@
 from typing import Final
 
 from knownas.identities import Identity, IdentityType
-from knownas.storage.parameters import id_list
 from knownas.storage.unit import Unit
 
 INSERT_OWNED: Final = """
@@ -38,7 +37,6 @@ class IdentityRows:
 
     def remove_all(self, members: list[str]) -> None:
         """Hold the removal of all identities of these users except external ids."""
-        self._unit.hold(
-            f"DELETE FROM identities WHERE app_id = $1 AND type <> 'external_id' AND user_id IN {id_list(members)}",  # noqa: S608
-            *members,
+        self._unit.hold_for_all(
+            "DELETE FROM identities WHERE app_id = $1 AND type <> 'external_id' AND user_id IN {ids}", members
         )

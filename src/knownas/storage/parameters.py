@@ -7,6 +7,15 @@ from typing import Final
 PARAMETER: Final = re.compile(r"\$(\d+)")
 
 
+IDS_AT_ONCE: Final = 1000
+"""How many ids go into one statement: databases bound the parameters, and a user may have absorbed any number."""
+
+
+def chunks(ids: list[str]) -> list[list[str]]:
+    """The ids in pieces that one statement can take."""
+    return [ids[start : start + IDS_AT_ONCE] for start in range(0, len(ids), IDS_AT_ONCE)]
+
+
 def id_list(ids: list[str]) -> str:
     """`($2, $3, ...)` for the ids that follow the app id in a statement's parameters."""
     return _numbered(len(ids))

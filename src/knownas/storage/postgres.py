@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import asyncpg
 
@@ -27,6 +27,9 @@ from knownas.storage.unit import Held, Row, SeqOf, Unit
 from knownas.storage.vault import Vault
 
 CONNECTIONS: Final = 10
+OPTIMISTIC: Final = 3
+"""How many races a verb may lose before it queues up behind the others who do."""
+TAKE_TURN: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 MIGRATION_LOCK: Final = 0x6B6E6F776E6173  # "knownas"
 
 # Every statement here looks rows up by a key. A plan made while the tables were small must not read them whole once
@@ -48,6 +51,7 @@ ANALYZE_AFTER_WRITES: Final = frozenset({50, 500, 5_000, 50_000})
 _UNREACHABLE: Final = (
     OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.DiskFullError,
+    asyncpg.InternalClientError,
     asyncpg.ReadOnlySQLTransactionError,
 )  # fmt: skip
 # DivisionByZero is how a composed statement says that a row it must touch was not there (cte.py).
@@ -129,22 +133,32 @@ class Postgres:
     async def write(self, app: Binding, verb: Verb[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a verb and write what it holds, again when it lost a race."""
 
-        async def work(connection: asyncpg.Connection) -> T:
+        async def work(connection: asyncpg.Connection) -> tuple[T | None, DomainError | None]:
+            """The verb's answer, or the refusal whose trace it keeps."""
             tx = self._transaction(connection, app)
             try:
-                answer = await verb(tx, *args, **kwargs)
-            except DomainError as refusal:
-                if refusal.keeps_trace:
-                    await self._flush(connection, tx.unit)
-                raise
+                answer, refusal = await verb(tx, *args, **kwargs), None
+            except DomainError as refused:
+                if not refused.keeps_trace:
+                    raise
+                answer, refusal = None, refused
             await self._flush(connection, tx.unit)
-            return answer
+            return answer, refusal
 
-        for _ in range(RACES):
+        async def work_in_turn(connection: asyncpg.Connection) -> tuple[T | None, DomainError | None]:
+            """The same, one after the other with everybody else who keeps losing in this app."""
+            async with connection.transaction():
+                await connection.execute(TAKE_TURN, app.id)
+                return await work(connection)
+
+        for lost in range(RACES):
             try:
-                return await self._using(work)
+                answer, refusal = await self._using(work if lost < OPTIMISTIC else work_in_turn)
             except LostRace:
                 continue
+            if refusal is not None:
+                raise refusal
+            return cast("T", answer)
         raise Unavailable("Too many others are changing the same records: try again")
 
     async def _flush(self, connection: asyncpg.Connection, unit: Unit) -> None:
@@ -179,12 +193,18 @@ class Postgres:
         """Do something with a connection of one's own. Raises Unavailable when the server is not there."""
         try:
             connection = await self._connections.take()
-            try:
-                return await work(connection)
-            finally:
-                self._connections.give_back(connection)
         except _UNREACHABLE as failure:
             raise Unavailable("PostgreSQL cannot be reached at the moment") from failure
+        try:
+            return await work(connection)
+        except _UNREACHABLE as failure:
+            connection.terminate()
+            raise Unavailable("PostgreSQL cannot be reached at the moment") from failure
+        except asyncio.CancelledError:
+            connection.terminate()  # it may be in the middle of a statement
+            raise
+        finally:
+            self._connections.give_back(connection)
 
 
 class _On:

@@ -8,7 +8,6 @@ from knownas.identities import Holder
 from knownas.identities.normalise import normalise
 from knownas.sessions import AnonymousProof, Session, Situation
 from knownas.storage.devices import DEVICE_COLUMNS, DEVICE_WIDTH, DeviceRows, device_of
-from knownas.storage.parameters import id_list
 from knownas.storage.unit import Row, Unit
 from knownas.storage.users import HOLDERS_OF, USER_COLUMNS, USER_WIDTH, UserRows, user_of
 from knownas.users import User
@@ -104,7 +103,7 @@ class SessionRows:
 
     def end_all(self, members: list[str]) -> None:
         """Hold the end of all sessions of these users."""
-        self._unit.hold(f"DELETE FROM sessions WHERE app_id = $1 AND user_id IN {id_list(members)}", *members)  # noqa: S608
+        self._unit.hold_for_all("DELETE FROM sessions WHERE app_id = $1 AND user_id IN {ids}", members)
 
     def end_on(self, device: Device, user_id: str) -> None:
         """Hold the end of this user's sessions on one device."""

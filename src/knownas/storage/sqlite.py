@@ -25,6 +25,7 @@ from knownas.storage.vault import Vault
 
 _BUSY_MS: Final = 5000
 _CACHE_KIB: Final = 24 * 1024
+_NOT_NOW: Final = (apsw.BusyError, apsw.LockedError, apsw.IOError, apsw.CantOpenError)
 
 
 class Sqlite:
@@ -52,13 +53,11 @@ class Sqlite:
     async def start(self) -> None:
         """Open the file, making it when there is none, and bring the schema up to date."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        writing = self._connect()
         try:
+            writing, self._reader = self._connect(), self._connect()
             _migrate(writing)
-        except BaseException:
-            writing.close()
-            raise
-        self._reader = self._connect()
+        except _NOT_NOW as failure:
+            raise Unavailable(f"The database file cannot be opened: {failure}") from failure
         self._reader.execute("PRAGMA query_only = 1")
         await check_master_key(self, self._vault)
         self._writer = Writer(writing, self._connect(), self._transaction, asyncio.get_running_loop())
@@ -87,7 +86,7 @@ class Sqlite:
         assert self._reader is not None, "start() comes first"  # noqa: S101
         try:
             return self._reader.execute(for_sqlite(sql), params).fetchall()
-        except (apsw.BusyError, apsw.IOError, apsw.CantOpenError) as failure:
+        except _NOT_NOW as failure:
             raise Unavailable("The database cannot be read at the moment") from failure
 
     async def read(self, app: Binding, verb: Verb[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -18,8 +18,8 @@ from knownas.storage.unit import Unit
 from knownas.storage.users import UserRows
 from knownas.storage.vault import Vault
 
-RACES: Final = 8
-"""How often a verb is run again after it lost a race; the winner's rows are there to be seen each time."""
+RACES: Final = 20
+"""How often a verb is run after it lost a race; the winner's rows are there to be seen each time."""
 
 
 class NewApp(Struct, frozen=True):

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from knownas.apps import AppSettings
 from knownas.ids import make_id
+from knownas.storage.parameters import chunks, id_list
 
 Row = Sequence[Any]
 
@@ -25,23 +26,28 @@ class SeqOf(Struct, frozen=True):
 class Held(Struct, frozen=True):
     """A statement to run at the end. With `must` it has to touch a row, or the race is lost (LostRace).
 
-    `ordered` says that it has to see what the statements before it did, so it cannot run beside them.
+    `ordered` says that it has to see what the statements before it did, so it cannot run beside them. `slight` says
+    that it is right whatever happened meanwhile, so it needs no guard.
     """
 
     sql: str
     params: tuple[Any, ...]
     must: bool = False
     ordered: bool = False
+    slight: bool = False
 
 
 class Patch:
-    """New values for one row of `users`, gathered because a row is written once per unit."""
+    """New values for one row of `users` or `apps`, gathered because a row is written once per unit.
 
-    __slots__ = ("columns", "guards")
+    `revision` is the one that was read and relied on; the write loses its race when the row has another by now.
+    """
+
+    __slots__ = ("columns", "revision")
 
     def __init__(self) -> None:
         self.columns: dict[str, object] = {}
-        self.guards: dict[str, object] = {}
+        self.revision: int | None = None
 
 
 class Reads(Protocol):
@@ -95,7 +101,6 @@ class Unit:
         self.fresh: dict[str, tuple[str, tuple[Any, ...]]] = {}
         self.patches: dict[str, Patch] = {}
         self.events: dict[str, list[Struct]] = {}
-        self.app_patch: dict[str, object] = {}
         self.stale = False
 
     async def row(self, sql: str, *params: Any) -> Row | None:
@@ -123,19 +128,24 @@ class Unit:
         self.stale = True
         self.held.append(Held(sql, params, must))
 
-    def hold(self, sql: str, *params: Any, must: bool = False, ordered: bool = False) -> None:
+    def hold(self, sql: str, *params: Any, must: bool = False, ordered: bool = False, slight: bool = False) -> None:
         """Run this statement at the end; `$1` is the app id."""
-        self.held.append(Held(sql, (self.app_id, *params), must, ordered))
+        self.held.append(Held(sql, (self.app_id, *params), must, ordered, slight))
+
+    def hold_for_all(self, sql: str, ids: list[str]) -> None:
+        """Run this statement for all of these ids, which it names as `{ids}`, some at a time."""
+        for some in chunks(ids):
+            self.hold(sql.replace("{ids}", id_list(some)), *some, ordered=len(ids) > len(some))
 
     def hold_fresh(self, stream: str, sql: str, *params: Any) -> None:
         """Insert the row that counts a new stream's events; its last parameter is how many it starts with."""
         self.fresh[stream] = (sql, params)
 
-    def patch(self, user_id: str) -> Patch:
-        """The new values held for this user's row."""
-        found = self.patches.get(user_id)
+    def patch(self, stream: str) -> Patch:
+        """The new values held for this user's row, or for the app's."""
+        found = self.patches.get(stream)
         if found is None:
-            found = self.patches[user_id] = Patch()
+            found = self.patches[stream] = Patch()
         return found
 
     def new_id(self) -> str:
@@ -145,7 +155,8 @@ class Unit:
     @property
     def wrote(self) -> bool:
         """Whether anything is held."""
-        return bool(self.held or self.fresh or self.patches or self.events or self.app_patch)
+        changes = any(patch.columns for patch in self.patches.values())
+        return bool(self.held or self.fresh or self.events or changes)
 
     def plan(self) -> list[Held]:
         """All that is held, as statements in an order that locks users by id and numbers the events last."""
@@ -155,13 +166,12 @@ class Unit:
             told = len(self.events.get(stream, ()))
             plan.append(Held(sql, (*params, told)))
             numbers[stream] = told
-        touched = self.patches.keys() | (self.events.keys() - self.fresh.keys())
-        if self.app_patch:
-            touched.add(self.app_id)
-        for stream in sorted(touched):
-            told = len(self.events.get(stream, ()))
+        # A row that was only relied on is written too, so that its guard is asked, where there is anything to guard.
+        weighty = bool(self.fresh or self.events) or not all(held.slight for held in self.held)
+        changed = {stream for stream, patch in self.patches.items() if patch.columns or weighty}
+        for stream in sorted(changed | (self.events.keys() - self.fresh.keys())):
             numbers[stream] = SeqOf(len(plan))
-            plan.append(self._update_app(told) if stream == self.app_id else self._update_user(stream, told))
+            plan.append(self._update(stream, len(self.events.get(stream, ()))))
         plan += self.held
         for stream, events in self.events.items():
             for back, event in enumerate(reversed(events)):
@@ -174,37 +184,29 @@ class Unit:
                 )
         return plan
 
-    def _update_app(self, told: int) -> Held:
-        sets = "".join(f", {column} = ${number}" for number, column in enumerate(self.app_patch, start=3))
-        sql = f"UPDATE apps SET seq = seq + $2{sets} WHERE id = $1 RETURNING seq"  # noqa: S608  column names are ours
-        return Held(_interned(sql), (self.app_id, told, *self.app_patch.values()), must=True)
-
-    def _update_user(self, user_id: str, told: int) -> Held:
-        """One UPDATE for all that changes in this user's row. It finds no row when the user is gone or merged away."""
-        patch = self.patches.get(user_id)
-        if patch is None:
-            return Held(BUMP_USER, (self.app_id, user_id, told), must=True)
-        params: list[Any] = [self.app_id, user_id, told]
-        sets, wheres = ["seq = seq + $3"], [_LIVE_USER]
-        for column, value in patch.columns.items():
-            params.append(value)
-            sets.append(f"{column} = ${len(params)}")
-        for column, value in patch.guards.items():
-            if value is None:
-                wheres.append(f"{column} IS NULL")
-            else:
+    def _update(self, stream: str, told: int) -> Held:
+        """One UPDATE for all that changes in a row. It finds none when the user is gone or merged away by now."""
+        table, where = ("apps", _THE_APP) if stream == self.app_id else ("users", _LIVE_USER)
+        params: list[Any] = [self.app_id, stream, told]
+        sets = ["seq = seq + $3", "revision = revision + 1"]
+        patch = self.patches.get(stream)
+        if patch is not None:
+            for column, value in patch.columns.items():
                 params.append(value)
-                wheres.append(f"{column} = ${len(params)}")
-        sql = f"UPDATE users SET {', '.join(sets)} WHERE {' AND '.join(wheres)} RETURNING seq"  # noqa: S608  column names are ours
+                sets.append(f"{column} = ${len(params)}")
+            if patch.revision is not None:
+                params.append(patch.revision)
+                where += f" AND revision = ${len(params)}"
+        sql = f"UPDATE {table} SET {', '.join(sets)} WHERE {where} RETURNING seq"  # noqa: S608  the names are ours
         return Held(_interned(sql), tuple(params), must=True)
 
     def _still_reading(self) -> None:
-        if self.held or self.fresh or self.patches or self.app_patch:
+        if self.held or self.fresh or self.patches:
             raise RuntimeError("a verb reads first and writes last: this read would not see the writes held so far")
 
 
 _LIVE_USER: Final = "app_id = $1 AND id = $2 AND merged_into IS NULL"
-BUMP_USER: Final = f"UPDATE users SET seq = seq + $3 WHERE {_LIVE_USER} RETURNING seq"  # noqa: S608
+_THE_APP: Final = "$1 = $2 AND id = $2"
 INSERT_EVENT: Final = """
     INSERT INTO events (app_id, stream, seq, id, type, body, created_at)
     VALUES ($1, $2, CAST($3 AS BIGINT) - CAST($4 AS BIGINT), $5, $6, $7, $8)

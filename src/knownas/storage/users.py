@@ -7,12 +7,12 @@ import msgspec
 
 from knownas.identities import Identity
 from knownas.identities.normalise import normalise
-from knownas.storage.parameters import id_list
+from knownas.storage.parameters import chunks, id_list
 from knownas.storage.unit import Row, Unit
 from knownas.users import User
 
 USER_COLUMNS: Final = """u.id, u.external_id, u.authenticated, u.given_name, u.surname, u.email, u.avatar_url, u.locale,
-    u.metadata, u.signed_up_at, u.to_be_retained, u.client_id, u.created_at, u.seq, u.absorbed, u.merged_into"""
+    u.metadata, u.signed_up_at, u.to_be_retained, u.client_id, u.created_at, u.revision, u.absorbed, u.merged_into"""
 USER_WIDTH: Final = 16
 
 _SHOWN: Final = f"""
@@ -47,8 +47,25 @@ MEMBERS: Final = """
     SELECT id FROM member"""
 INSERT_USER: Final = """
     INSERT INTO users (app_id, id, external_id, authenticated, given_name, surname, email, avatar_url, locale,
-        metadata, signed_up_at, to_be_retained, client_id, created_at, absorbed, merged_into, seq)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, NULL, $15)"""
+        metadata, signed_up_at, to_be_retained, client_id, created_at, revision, absorbed, merged_into, seq)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1, 0, NULL, $15)"""
+
+REMOVE_ROWS: Final = (
+    "DELETE FROM identities WHERE app_id = $1 AND user_id IN {ids}",
+    "DELETE FROM devices WHERE app_id = $1 AND user_id IN {ids}",
+    "DELETE FROM sessions WHERE app_id = $1 AND user_id IN {ids}",
+    "DELETE FROM events WHERE app_id = $1 AND stream IN {ids}",
+    "DELETE FROM merges WHERE app_id = $1 AND (surviving IN {ids} OR discarded IN {ids})",
+)
+FORGET_TOLD: Final = (
+    "DELETE FROM events WHERE app_id = $1 AND stream IN {ids}",
+    """UPDATE merges SET before = '{}', discarded_metadata = '{}'
+        WHERE app_id = $1 AND (surviving IN {ids} OR discarded IN {ids})""",
+)
+BLANK: Final = """
+    UPDATE users SET given_name = NULL, surname = NULL, email = NULL, avatar_url = NULL, locale = NULL, metadata = '{}'
+    WHERE app_id = $1 AND id IN {ids}"""
+REMOVE_USER: Final = "DELETE FROM users WHERE app_id = $1 AND id = $2 AND revision = $3 AND merged_into IS NULL"
 
 
 class UserRows:
@@ -91,46 +108,32 @@ class UserRows:
             None if user.to_be_retained is None else int(user.to_be_retained), user.client_id, user.created_at,
         )  # fmt: skip
 
-    def change(self, user: User, *, if_unchanged: bool = False, **columns: object) -> None:
-        """Hold new values; see knownas.users.Users.change for what loses the race."""
+    def rely_on(self, user: User) -> None:
+        """Guard her row by the revision that was read."""
+        self._unit.patch(user.id).revision = user.revision
+
+    def change(self, user: User, **columns: object) -> None:
+        """Hold new values for her row, guarded."""
+        self.rely_on(user)
         patch = self._unit.patch(user.id)
         for name, value in columns.items():
-            patch.columns[name] = (
-                to_json(value) if isinstance(value, dict) else int(value) if value in (True, False) else value
-            )
-        if user.anonymous:
-            patch.guards["external_id"] = None
-        if if_unchanged:
-            patch.guards["seq"] = user.version
+            if isinstance(value, dict):
+                patch.columns[name] = to_json(value)
+            else:
+                patch.columns[name] = int(value) if isinstance(value, bool) else value
 
-    def remove(self, members: list[str]) -> None:
-        """Hold the removal of all rows that carry these ids; the race is lost when the user is gone already."""
-        ids = id_list(members)
-        self._unit.hold(f"DELETE FROM users WHERE app_id = $1 AND id IN {ids}", *members, must=True)  # noqa: S608
-        for table, column in _OWNED_ROWS:
-            self._unit.hold(f"DELETE FROM {table} WHERE app_id = $1 AND {column} IN {ids}", *members)  # noqa: S608
-        self._unit.hold(
-            f"DELETE FROM merges WHERE app_id = $1 AND (surviving IN {ids} OR discarded IN {ids})",  # noqa: S608
-            *members,
-        )
+    def remove(self, user: User, members: list[str]) -> None:
+        """Hold the removal of all rows that carry these ids."""
+        self._unit.hold(REMOVE_USER, user.id, user.revision, must=True)
+        self._unit.hold_for_all("DELETE FROM users WHERE app_id = $1 AND id IN {ids}", members[1:])
+        for statement in REMOVE_ROWS:
+            self._unit.hold_for_all(statement, members)
 
     def forget_events(self, members: list[str]) -> None:
         """Hold the removal of what the outbox and the journal say; numbering goes on where it was."""
-        ids = id_list(members)
-        self._unit.hold(f"DELETE FROM events WHERE app_id = $1 AND stream IN {ids}", *members)  # noqa: S608
-        nothing = "before = '{}', discarded_metadata = '{}'"
-        self._unit.hold(
-            f"UPDATE merges SET {nothing} WHERE app_id = $1 AND (surviving IN {ids} OR discarded IN {ids})",  # noqa: S608
-            *members,
-        )
-        absorbed = members[1:]
-        if absorbed:
-            blank = "given_name = NULL, surname = NULL, email = NULL, avatar_url = NULL, locale = NULL, metadata = '{}'"
-            self._unit.hold(
-                f"UPDATE users SET {blank} WHERE app_id = $1 AND id IN {id_list(absorbed)}",  # noqa: S608
-                *absorbed,
-                ordered=True,
-            )
+        for statement in FORGET_TOLD:
+            self._unit.hold_for_all(statement, members)
+        self._unit.hold_for_all(BLANK, members[1:])
 
     async def _survivor(self, rows: Sequence[Row]) -> User | None:
         """The user of these rows; follows the pointers of merged users, which never form a circle."""
@@ -142,15 +145,12 @@ class UserRows:
         if not user.absorbed:
             return user
         members = await self.members(user)
-        shown = await self._unit.rows(IDENTITIES_OF + id_list(members), *members)
+        shown = [row for some in chunks(members) for row in await self._unit.rows(IDENTITIES_OF + id_list(some), *some)]
         identities = tuple(
             Identity(user.id, row[1], row[2], row[4], owned=True, verification=row[3], asserted_by=None, created_at=0)
             for row in shown
         )
         return msgspec.structs.replace(user, identities=identities)
-
-
-_OWNED_ROWS: Final = (("identities", "user_id"), ("devices", "user_id"), ("sessions", "user_id"), ("events", "stream"))
 
 
 def to_json(value: object) -> str:

@@ -13,8 +13,8 @@ HowCreated = Literal["sdk", "login", "api"]
 class User(Struct, frozen=True):
     """One user as stored. Times are in milliseconds.
 
-    `version` counts the user's events; `absorbed` is how many users were merged into this one. An `anonymous` user
-    has no external id. `email` is a label that somebody typed, never an identity (R2).
+    `revision` changes with every write of the user; `absorbed` is how many users were merged into this one. An
+    `anonymous` user has no external id. `email` is a label that somebody typed, never an identity (R2).
     """
 
     id: str
@@ -30,7 +30,7 @@ class User(Struct, frozen=True):
     to_be_retained: bool | None
     client_id: str
     created_at: int
-    version: int = 0
+    revision: int = 1
     absorbed: int = 0
     merged_into: str | None = None
     identities: tuple[Identity, ...] = ()
@@ -143,16 +143,16 @@ class Users(Protocol):
         """Hold the new user for writing."""
         ...
 
-    def change(self, user: User, *, if_unchanged: bool = False, **columns: object) -> None:
-        """Hold new values for some of the user's fields.
-
-        The write loses its race when the user has been removed or merged away meanwhile, when she has been
-        identified and `user` was anonymous, and, with `if_unchanged`, when anything was told of her since she was read.
-        """
+    def rely_on(self, user: User) -> None:
+        """Have whatever else is held of the user lose its race when she has been written since she was read."""
         ...
 
-    def remove(self, members: list[str]) -> None:
-        """Hold the removal of these users with everything that carries their ids, their events included."""
+    def change(self, user: User, **columns: object) -> None:
+        """Hold new values for some of the user's fields, relying on how she was read."""
+        ...
+
+    def remove(self, user: User, members: list[str]) -> None:
+        """Hold the removal of the user and her `members` with everything that carries their ids, relying on her."""
         ...
 
     def forget_events(self, members: list[str]) -> None:

@@ -23,7 +23,7 @@ def new_user(
         avatar_url=profile.avatar_url or None,
         locale=profile.locale or None,
         metadata=merge_metadata({}, profile.metadata or None),
-        signed_up_at=profile.signed_up_at or None,
+        signed_up_at=None if profile.signed_up_at is UNSET else profile.signed_up_at,
         to_be_retained=None if profile.to_be_retained is UNSET else profile.to_be_retained,
         client_id=tx.new_id(),
         created_at=tx.now,

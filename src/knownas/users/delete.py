@@ -14,7 +14,7 @@ async def delete_user(tx: Transaction, user: User) -> None:
     Frees her identities at once; the next login with her external id makes a new user. Emits user.removed.
     """
     members = await tx.users.members(user)
-    tx.users.remove(members)
+    tx.users.remove(user, members)
     tx.conflicts.forget(members, user.external_id)
     tx.emit(UserRemoved(user.id))
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from msgspec import UNSET, structs
 
 from knownas.transaction import Transaction
@@ -19,9 +20,14 @@ def differences(user: User, changes: UserChanges) -> dict[str, Any]:
             continue
         if name == "metadata":
             value = merge_metadata(user.metadata, value)
-        if value != getattr(user, name):
+        if not same(value, getattr(user, name)):
             altered[name] = value
     return altered
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two values are the same JSON: unlike Python, which takes 1 for True and for 1.0."""
+    return one == other and (not isinstance(one, dict) or msgspec.json.encode(one) == msgspec.json.encode(other))
 
 
 def apply(tx: Transaction, user: User, changes: UserChanges) -> User:
@@ -29,7 +35,7 @@ def apply(tx: Transaction, user: User, changes: UserChanges) -> User:
     altered = differences(user, changes)
     if not altered:
         return user
-    tx.users.change(user, if_unchanged="metadata" in altered, **altered)
+    tx.users.change(user, **altered)
     tx.emit(UserUpdated(user.id, tuple(altered)))
     return structs.replace(user, **altered)
 

@@ -1,5 +1,6 @@
 -- The ground: accounts, apps, keys, users and how they sign in. Both engines run this text: identifiers and JSON are
 -- TEXT, times and counts BIGINT (milliseconds), flags SMALLINT. Every key of a user's data begins with the app id.
+-- `seq` is the number of the last event told of a row, `revision` changes with every write of it (decision 2).
 
 CREATE TABLE accounts (
     id TEXT NOT NULL PRIMARY KEY,
@@ -16,7 +17,8 @@ CREATE TABLE apps (
     settings TEXT NOT NULL,
     metadata TEXT NOT NULL,
     created_at BIGINT NOT NULL,
-    seq BIGINT NOT NULL
+    seq BIGINT NOT NULL,
+    revision BIGINT NOT NULL
 );
 CREATE INDEX apps_of_account ON apps (account_id, id);
 
@@ -60,6 +62,7 @@ CREATE TABLE users (
     client_id TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     seq BIGINT NOT NULL,
+    revision BIGINT NOT NULL,
     absorbed BIGINT NOT NULL,
     merged_into TEXT,
     PRIMARY KEY (app_id, id)
