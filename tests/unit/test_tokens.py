@@ -170,9 +170,10 @@ HOSTILE = [
     ("jwt.external_id.unsafe", with_text('{"scope":"user","external_id":"\\ud800"}')),
     ("jwt.external_id.ambiguous", with_body(userId="5678")),
     ("jwt.email.not_string", with_body(email=5)),
-    ("jwt.surrogate", with_body(email="\ud800@example.com")),
+    ("jwt.unstorable", with_body(name="Ada\x00")),
+    ("jwt.unstorable", with_body(email="\ud800@example.com")),
     ("jwt.name.not_string", with_body(name=["Ada"])),
-    ("jwt.surrogate", with_body(name="\udfff")),
+    ("jwt.unstorable", with_body(name="\udfff")),
 ]
 
 
