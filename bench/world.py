@@ -12,7 +12,7 @@ from typing import NamedTuple
 from bench.load import Address
 from bench.tokens import Signer
 
-NEW_DEVICES = 8
+NEW_DEVICES = 2
 """How many devices a known user may collect, on average, while known users sign in on new ones."""
 
 INFO = {

@@ -65,6 +65,7 @@ def run(settings: Settings, listening: socket.socket, announce: Callable[[], Non
         "workers": settings.workers,
         "access_log": False,
         "server_header": False,
+        "proxy_headers": False,
         "backlog": BACKLOG,
         "limit_concurrency": CONNECTIONS_AT_MOST,
         "timeout_keep_alive": KEEP_ALIVE_S,

@@ -16,6 +16,7 @@ class Metrics:
             "knownas_refused_credentials", "Credentials refused, by cause", ["cause"], registry=self.registry
         )
         self._logins = Counter("knownas_logins", "SDK logins, by outcome", ["outcome"], registry=self.registry)
+        self._outcomes = {outcome: self._logins.labels(outcome) for outcome in ("created", "known", "contested")}
         self.waiting_writes = Gauge(
             "knownas_waiting_writes", "Callers that wait for the database", registry=self.registry
         )
@@ -35,7 +36,7 @@ class Metrics:
 
     def logged_in(self, outcome: str) -> None:
         """Count a login: `created`, `known` or `contested`."""
-        self._logins.labels(outcome).inc()
+        self._outcomes[outcome].inc()
 
     def text(self) -> bytes:
         """Everything in the exposition format."""

@@ -22,6 +22,7 @@ _FIRST_MS: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MS
 _LAST_MS: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MS
 
 
+@lru_cache(maxsize=1024)
 def iso(milliseconds: int) -> str:
     """A time as `2020-05-21T15:53:30.197Z`."""
     seconds, rest = divmod(milliseconds, 1000)

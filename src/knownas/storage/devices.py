@@ -82,10 +82,13 @@ def _json(info: dict[str, Any] | None) -> str | None:
     return None if info is None else msgspec.json.encode(info).decode()
 
 
+_decode_info: Final = msgspec.json.Decoder(dict[str, Any]).decode
+
+
 def device_of(row: Row, at: int = 0) -> Device:
     """The device in DEVICE_COLUMNS from column `at` on."""
     info = row[at + 8]
     return Device(
         row[at], row[at + 1], row[at + 2], row[at + 3], row[at + 4], row[at + 5], row[at + 6], row[at + 7],
-        None if info is None else msgspec.json.decode(info), row[at + 9], row[at + 10],
+        None if info is None else _decode_info(info), row[at + 9], row[at + 10],
     )  # fmt: skip

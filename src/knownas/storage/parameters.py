@@ -28,5 +28,13 @@ def _numbered(count: int) -> str:
 
 @lru_cache(maxsize=4096)
 def for_sqlite(sql: str) -> str:
-    """`$1` as `?1`: SQLite would number `$1` by its first appearance, not by its digit."""
+    """`$1` as `?1`: SQLite would number `$1` by its first appearance, not by its digit.
+
+    Its functions that build JSON have other names.
+    """
+    for name, other in _JSON_FUNCTIONS.items():
+        sql = sql.replace(f"{name}(", f"{other}(")
     return PARAMETER.sub(r"?\1", sql)
+
+
+_JSON_FUNCTIONS: Final = {"json_agg": "json_group_array", "json_build_array": "json_array"}

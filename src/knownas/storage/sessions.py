@@ -1,30 +1,32 @@
 """Stored sessions, and the one question that a login asks."""
 
-from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from knownas.devices import Device
 from knownas.identities import Holder
 from knownas.identities.normalise import normalise
 from knownas.sessions import AnonymousProof, Session, Situation
-from knownas.storage.devices import DEVICE_COLUMNS, DEVICE_WIDTH, DeviceRows, device_of
+from knownas.storage.devices import DEVICE_COLUMNS, DEVICE_WIDTH, LISTED_AT_MOST, DeviceRows, device_of
 from knownas.storage.unit import Row, Unit
 from knownas.storage.users import HOLDERS_OF, USER_COLUMNS, USER_WIDTH, UserRows, user_of
 from knownas.users import User
 
-# One row for each device of the user with this external id; one row of nulls where there is neither. Behind the user
-# and her device: the device with this guid, whoever has it, the owner of the e-mail, and whether others claim it.
+# One row: the user with this external id (or nulls), her devices as one JSON text, the device with this guid whoever
+# has it, the owner of the e-mail, and whether others claim it.
 SITUATION: Final = f"""
-    SELECT {USER_COLUMNS}, {DEVICE_COLUMNS}, {DEVICE_COLUMNS.replace("d.", "g.")}, o.id, o.merged_into,
-        EXISTS (SELECT 1 FROM identities c WHERE c.app_id = $1 AND c.type = 'email' AND c.key = $3 AND c.owned = 0)
+    SELECT {USER_COLUMNS}, {DEVICE_COLUMNS.replace("d.", "g.")}, o.id, o.merged_into,
+        EXISTS (SELECT 1 FROM identities c WHERE c.app_id = $1 AND c.type = 'email' AND c.key = $3 AND c.owned = 0),
+        (SELECT json_agg(json_build_array({DEVICE_COLUMNS})) FROM (
+            SELECT * FROM devices WHERE app_id = $1 AND user_id = u.id LIMIT {LISTED_AT_MOST}
+        ) d)
     FROM (SELECT 1) AS one
     LEFT JOIN identities x ON x.app_id = $1 AND x.type = 'external_id' AND x.key = $2 AND x.owned = 1
     LEFT JOIN users u ON u.app_id = $1 AND u.id = x.user_id
-    LEFT JOIN devices d ON d.app_id = $1 AND d.user_id = u.id
     LEFT JOIN devices g ON g.app_id = $1 AND g.guid = $4
     LEFT JOIN identities e ON e.app_id = $1 AND e.type = 'email' AND e.key = $3 AND e.owned = 1
-    LEFT JOIN users o ON o.app_id = $1 AND o.id = e.user_id
-    LIMIT 100"""  # noqa: S608
+    LEFT JOIN users o ON o.app_id = $1 AND o.id = e.user_id"""  # noqa: S608
 VISITOR: Final = f"""
     SELECT {USER_COLUMNS}
     FROM sessions s JOIN users u ON u.app_id = s.app_id AND u.id = s.user_id
@@ -35,8 +37,10 @@ INSERT_SESSION: Final = """
 END: Final = "DELETE FROM sessions WHERE app_id = $1 AND token_hash = $2"
 END_ON_DEVICE: Final = "DELETE FROM sessions WHERE app_id = $1 AND user_id = $2 AND device_guid = $3"
 
-_GUID_AT: Final = USER_WIDTH + DEVICE_WIDTH
+_GUID_AT: Final = USER_WIDTH
 _OWNER_AT: Final = _GUID_AT + DEVICE_WIDTH
+_DEVICES_AT: Final = _OWNER_AT + 3
+_decode_rows: Final = msgspec.json.Decoder(list[list[Any]]).decode
 
 
 class SessionRows:
@@ -51,11 +55,11 @@ class SessionRows:
         self, external_id: str, email_key: str | None, guid: str | None, proof: AnonymousProof | None
     ) -> Situation:
         """All that a login has to know: one question in the common case, more where users were merged."""
-        rows = await self._unit.rows(SITUATION, normalise("external_id", external_id), email_key, guid)
+        first = await self._unit.row(SITUATION, normalise("external_id", external_id), email_key, guid)
+        assert first is not None, "the question has one row whatever there is"  # noqa: S101
         visitor = await self.visitor(proof) if proof else None
-        first = rows[0]
         device = device_of(first, _GUID_AT) if first[_GUID_AT] is not None else None
-        known, devices = await self._known(rows)
+        known, devices = await self._known(first)
         owner, merged, claimed = first[_OWNER_AT], first[_OWNER_AT + 1], first[_OWNER_AT + 2]
         if merged is None and not claimed:
             holders = [] if owner is None else [Holder(owner, owned=True)]
@@ -63,15 +67,15 @@ class SessionRows:
             holders = await self._holders(email_key)
         return Situation(known, devices, device, holders, visitor)
 
-    async def _known(self, rows: Sequence[Row]) -> tuple[User | None, list[Device]]:
+    async def _known(self, row: Row) -> tuple[User | None, list[Device]]:
         """The user with the external id and her devices; for a merged one, the survivor and all of theirs."""
-        first = rows[0]
-        if first[0] is None:
+        if row[0] is None:
             return None, []
-        if first[USER_WIDTH - 1] is None and not first[USER_WIDTH - 2]:
-            return user_of(first), [device_of(row, USER_WIDTH) for row in rows if row[USER_WIDTH] is not None]
+        if row[USER_WIDTH - 1] is None and not row[USER_WIDTH - 2]:
+            devices = _decode_rows(row[_DEVICES_AT]) if row[_DEVICES_AT] else []
+            return user_of(row), [device_of(device) for device in devices]
         users = UserRows(self._unit)
-        user = await users.by_id(first[0])
+        user = await users.by_id(row[0])
         if user is None:
             return None, []
         return user, await DeviceRows(self._unit).of_users(await users.members(user))
