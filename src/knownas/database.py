@@ -24,6 +24,11 @@ class Binding(Protocol):
 class Directory(Protocol):
     """Look-ups that most requests begin with, at most a second behind the database."""
 
+    @property
+    def generation(self) -> int:
+        """Changes whenever something in here was changed through this process."""
+        ...
+
     async def key(self, key_id: str) -> PreparedKey | None:
         """The live key, ready to verify with, or None."""
         ...

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 Endpoint = Callable[[Call], Awaitable[Answer]]
 HEADERS_AT_MOST: Final = 100
-HEADER_BYTES_AT_MOST: Final = 32 * 1024
 _log = logging.getLogger(__name__)
 
 STATUS_OF: Final[dict[Kind, int]] = {
@@ -75,9 +74,7 @@ class HeadersTooLarge(DomainError):
     status = 431
 
     def __init__(self) -> None:
-        super().__init__(
-            f"A request has at most {HEADERS_AT_MOST} headers and {HEADER_BYTES_AT_MOST // 1024} kB of them"
-        )
+        super().__init__(f"A request has at most {HEADERS_AT_MOST} headers")
 
 
 class InternalError(DomainError):
@@ -113,10 +110,8 @@ class Edge:
             for prefix in facade.prefixes
             for method, path, endpoint in facade.routes
         )
-        # Longest first: an unknown path below /sc/v2 is answered by its facade, in its shape.
-        self._prefixes = sorted(
-            ((prefix.encode(), facade) for facade in facades for prefix in facade.prefixes), key=lambda p: -len(p[0])
-        )
+        # By the first segment or two, so that an unknown path below /sc/v2 is answered in its facade's shape.
+        self._facades = {prefix.encode(): facade for facade in facades for prefix in facade.prefixes}
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Serve one connection's request."""
@@ -173,14 +168,17 @@ class Edge:
         return json_answer(facade.render_error(refusal), status, headers)
 
     def _facade_of(self, raw_path: bytes) -> Facade | None:
-        for prefix, facade in self._prefixes:
-            if raw_path.startswith(prefix) and raw_path[len(prefix) : len(prefix) + 1] in (b"/", b""):
-                return facade
-        return None
+        first = raw_path.find(b"/", 1)
+        facade = self._facades.get(raw_path if first < 0 else raw_path[:first])
+        if facade is None and first > 0:
+            second = raw_path.find(b"/", first + 1)
+            facade = self._facades.get(raw_path if second < 0 else raw_path[:second])
+        return facade
 
 
 def _check_headers(headers: list[tuple[bytes, bytes]]) -> None:
-    if len(headers) > HEADERS_AT_MOST or sum(len(name) + len(value) for name, value in headers) > HEADER_BYTES_AT_MOST:
+    """Their number; how many bytes they have is bounded where they are read (protocol.py)."""
+    if len(headers) > HEADERS_AT_MOST:
         raise HeadersTooLarge
 
 

@@ -61,15 +61,11 @@ class BoundedHttp(HttpToolsProtocol):
         self._in_head = self._progress = True
         super().on_message_begin()
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A header, but not a trailer: that would join the headers after they have been checked (RFC 9110, 6.5.1)."""
-        if self._in_head:
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
-        """The head is whole."""
+        """The head is whole. Trailers go nowhere: they would join headers that were checked (RFC 9110, 6.5.1)."""
         self._in_head, self._progress = False, True
         super().on_headers_complete()
+        self.headers = []
 
     def on_chunk_header(self) -> None:
         """A chunk's size and extension are whole."""

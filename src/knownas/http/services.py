@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from knownas.database import Database
 from knownas.http.metrics import Metrics
+from knownas.keys.tokens import ServerClaims, UserClaims
 from knownas.keys.verified import VerifiedTokens
 
 
@@ -18,3 +19,5 @@ class Services(Struct):
     clock: Callable[[], float]
     """Seconds since 1970."""
     public_url: str | None = None
+    believed: dict[bytes, tuple[int, float, ServerClaims | UserClaims]] = {}
+    """Credentials lately believed, by the hash of their header (callers.py)."""

@@ -1,5 +1,6 @@
 """Compose a plan into one PostgreSQL statement, so that a unit of work costs one round trip and no BEGIN or COMMIT."""
 
+import re
 from typing import Any, Final
 
 from knownas.storage.parameters import PARAMETER
@@ -30,7 +31,10 @@ def _references(held: Held) -> tuple[int, ...]:
 
 
 def _text(plan: list[Held]) -> str:
-    parts, checks, used = [], [], 0
+    parts: list[str] = []
+    checks: list[str] = []
+    used = 0
+    before: Held | None = None
     for number, held in enumerate(plan):
         names: list[str] = []
         for value in held.params:
@@ -39,10 +43,19 @@ def _text(plan: list[Held]) -> str:
             else:
                 used += 1
                 names.append(f"${used}")
-        body = PARAMETER.sub(lambda match, names=names: names[int(match[1]) - 1], held.sql)  # type: ignore[misc]
+        body = PARAMETER.sub(lambda match, names=names: names[int(match[1]) - 1], held.sql).strip()  # type: ignore[misc]
+        row = _ROW.fullmatch(body)
+        if before is not None and before.sql == held.sql and row and not held.must:
+            # One more row of the same table: each statement costs more than a row.
+            parts[-1] = f"{parts[-1][:-1]}, {row[1]})"
+            continue
+        before = held
         if held.must:
             checks.append(f"1 / (SELECT count(*) FROM w{number})")  # noqa: S608
             if "RETURNING" not in body:
                 body += " RETURNING 1"
         parts.append(f"w{number} AS ({body})")
     return f"WITH {', '.join(parts)} SELECT {', '.join(checks) or '1'}"
+
+
+_ROW: Final = re.compile(r"INSERT INTO .*?\bVALUES (\(.*\))", re.DOTALL)

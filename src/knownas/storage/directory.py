@@ -65,6 +65,7 @@ class Directory:
     def __init__(self, reads: Reads, vault: Vault) -> None:
         self._reads = reads
         self._vault = vault
+        self.generation = 0
         self._keys: _Remembered[PreparedKey] = _Remembered(self._load_key)
         self._apps: _Remembered[App] = _Remembered(self._load_app)
         self._integrations: _Remembered[Integration] = _Remembered(self._load_integration)
@@ -83,6 +84,7 @@ class Directory:
 
     def forget(self) -> None:
         """Drop everything: something in here was changed."""
+        self.generation += 1
         for remembered in (self._keys, self._apps, self._integrations):
             remembered.forget()
 

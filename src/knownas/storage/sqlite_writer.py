@@ -20,7 +20,7 @@ from knownas.storage.unit import SeqOf, Unit
 
 GROUP: Final = 64
 WAITING_AT_MOST: Final = 4096
-CHECKPOINT_EVERY_S: Final = 0.25
+CHECKPOINT_EVERY_S: Final = 1.0
 _log = logging.getLogger(__name__)
 
 # What says that nothing at all can be written now, whatever the unit: the whole group fails, and nobody is blamed.
@@ -236,7 +236,9 @@ def flush(connection: apsw.Connection, unit: Unit) -> None:
     """Run a unit's plan. Raises LostRace when a statement that must touch a row finds none."""
     returned: list[Any] = []
     for held in unit.plan():
-        params = tuple(returned[value.write] if type(value) is SeqOf else value for value in held.params)
+        params = held.params
+        if held.refers:
+            params = tuple(returned[value.write] if type(value) is SeqOf else value for value in params)
         rows = connection.execute(for_sqlite(held.sql), params).fetchall()
         if held.must and not connection.changes():
             raise LostRace

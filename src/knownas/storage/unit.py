@@ -27,7 +27,7 @@ class Held(Struct, frozen=True):
     """A statement to run at the end. With `must` it has to touch a row, or the race is lost (LostRace).
 
     `ordered` says that it has to see what the statements before it did, so it cannot run beside them. `slight` says
-    that it is right whatever happened meanwhile, so it needs no guard.
+    that it is right whatever happened meanwhile, so it needs no guard; `refers`, that some parameter is a SeqOf.
     """
 
     sql: str
@@ -35,6 +35,7 @@ class Held(Struct, frozen=True):
     must: bool = False
     ordered: bool = False
     slight: bool = False
+    refers: bool = False
 
 
 class Patch:
@@ -174,14 +175,12 @@ class Unit:
             plan.append(self._update(stream, len(self.events.get(stream, ()))))
         plan += self.held
         for stream, events in self.events.items():
+            number = numbers[stream]
             for back, event in enumerate(reversed(events)):
                 body = msgspec.json.encode(event).decode()
                 kind = str(type(event).__struct_config__.tag)
-                plan.append(
-                    Held(
-                        INSERT_EVENT, (self.app_id, stream, numbers[stream], back, self.new_id(), kind, body, self.now)
-                    )
-                )
+                params = (self.app_id, stream, number, back, self.new_id(), kind, body, self.now)
+                plan.append(Held(INSERT_EVENT, params, refers=type(number) is SeqOf))
         return plan
 
     def _update(self, stream: str, told: int) -> Held:
