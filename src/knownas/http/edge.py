@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from knownas.errors import DomainError, Kind, Unavailable
-from knownas.http.call import Answer, Call
+from knownas.http.call import Answer, Call, json_answer
 from knownas.http.router import BadPath, Router
 from knownas.http.services import Services
 
@@ -156,8 +156,6 @@ class Edge:
             return self._refusal(facade, InternalError())
 
     def _refusal(self, facade: Facade, refusal: DomainError) -> Answer:
-        from knownas.http.call import json_answer
-
         status: int = getattr(refusal, "status", None) or STATUS_OF[refusal.kind]
         headers: tuple[tuple[bytes, bytes], ...] = getattr(refusal, "headers", ())
         if isinstance(refusal, Unavailable):
