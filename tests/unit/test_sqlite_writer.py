@@ -354,3 +354,20 @@ def test_an_answered_write_survives_that_the_process_is_killed(tmp_path: Path) -
         assert found == owners, "nothing half written"
         assert told == found.keys()
     assert len(answered) > ROUNDS
+
+
+async def test_the_log_does_not_grow_for_ever_under_steady_writes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """There is always one more frame to checkpoint, so once the log is long it is begun anew."""
+    monkeypatch.setattr(sqlite_writer, "LONG_LOG_FRAMES", 200)
+    monkeypatch.setattr(sqlite_writer, "CHECKPOINT_EVERY_S", 0.02)
+    log = tmp_path / "knownas.db-wal"
+    async with world_at(f"sqlite:///{tmp_path / 'knownas.db'}") as world:
+
+        async def write(worker: int) -> None:
+            for number in range(100):
+                await world.do(new_user, f"u{worker}-{number}")
+
+        await asyncio.gather(*(write(worker) for worker in range(80)))
+        assert log.stat().st_size < 16 * 1024 * 1024

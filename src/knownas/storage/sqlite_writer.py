@@ -21,6 +21,7 @@ from knownas.storage.unit import SeqOf, Unit
 GROUP: Final = 64
 WAITING_AT_MOST: Final = 4096
 CHECKPOINT_EVERY_S: Final = 1.0
+LONG_LOG_FRAMES = 32 * 1024  # 128 MiB
 _log = logging.getLogger(__name__)
 
 # What says that nothing at all can be written now, whatever the unit: the whole group fails, and nobody is blamed.
@@ -71,6 +72,7 @@ class Writer:
         self._waiting = 0
         self._stopping = False
         self._committed = threading.Event()
+        self._long_log = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="knownas-writer", daemon=True)
         self._checkpointer = threading.Thread(target=self._checkpoint, name="knownas-checkpoint", daemon=True)
@@ -140,6 +142,8 @@ class Writer:
 
     def _write(self, group: list[Job]) -> None:
         """Run the group in one transaction and settle all of it."""
+        if self._long_log.is_set():
+            self._empty_log()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             for job in group:
@@ -152,6 +156,14 @@ class Writer:
             self._loop.call_soon_threadsafe(self._settle, group)
         except RuntimeError:
             _log.warning("the event loop closed before %d writes could be answered", len(group))
+
+    def _empty_log(self) -> None:
+        """Begin the write-ahead log anew. Under steady writes nobody else could: there is always one more frame."""
+        self._long_log.clear()
+        try:
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except apsw.Error as failure:
+            _log.warning("emptying the log was put off: %s", type(failure).__name__)
 
     def _run_one(self, job: Job) -> None:
         if job.future.cancelled():
@@ -217,7 +229,9 @@ class Writer:
                 return
             self._committed.clear()
             try:
-                self._checkpointing.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                frames, _ = self._checkpointing.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                if frames > LONG_LOG_FRAMES:
+                    self._long_log.set()
             except apsw.Error as failure:
                 _log.warning("checkpoint put off: %s", type(failure).__name__)
 
