@@ -175,14 +175,16 @@ class World:
         """How many sessions the user has."""
         return sum(row["user_id"] == user_id for row in (await self.snapshot())["sessions"])
 
-    async def snapshot(self) -> Snapshot:
-        """Every row of every table that is the app's, and of those above the apps, sorted."""
+    async def snapshot(self, without: str | None = None) -> Snapshot:
+        """Every row of every table that is the app's, and of those above the apps, sorted; `without` one column."""
         snapshot: Snapshot = {}
         for table, columns in (await self._columns()).items():
             sql, of_app = f"SELECT {', '.join(columns)} FROM {table}", []
             if "app_id" in columns or table == "apps":
                 sql, of_app = f"{sql} WHERE {'id' if table == 'apps' else 'app_id'} = $1", [self.app.id]
             rows = [dict(zip(columns, row, strict=True)) for row in await self.database.rows(sql, *of_app)]
+            for row in rows:
+                row.pop(without, None)
             snapshot[table] = sorted(rows, key=repr)
         return snapshot
 

@@ -104,7 +104,7 @@ class Devices(Protocol):
         ...
 
     def seen(self, device: Device, now: int) -> None:
-        """Hold the time at which the device was last seen, when it is not yet known to the second."""
+        """Hold the time at which the device was last seen."""
         ...
 
     def clear_details(self, members: list[str]) -> None:

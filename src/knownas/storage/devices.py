@@ -26,7 +26,6 @@ CLEAR_DETAILS: Final = """
     UPDATE devices SET info = NULL, push_token = NULL, app_version = NULL WHERE app_id = $1 AND user_id IN {ids}"""
 SEEN: Final = "UPDATE devices SET last_seen = $3 WHERE app_id = $1 AND guid = $2 AND last_seen < $3"
 
-_SEEN_EVERY_MS: Final = 1000
 LISTED_AT_MOST: Final = 100
 
 
@@ -69,9 +68,8 @@ class DeviceRows:
         )  # fmt: skip
 
     def seen(self, device: Device, now: int) -> None:
-        """Hold the time, unless the stored one is less than a second old."""
-        if now - device.last_seen >= _SEEN_EVERY_MS:
-            self._unit.hold(SEEN, device.guid, now, slight=True)
+        """Hold the time; of two at once the later stays."""
+        self._unit.hold(SEEN, device.guid, now, slight=True)
 
     def clear_details(self, members: list[str]) -> None:
         """Hold the clearing of what the users' devices say about themselves."""
