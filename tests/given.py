@@ -175,7 +175,7 @@ class World:
         """How many sessions the user has."""
         return sum(row["user_id"] == user_id for row in (await self.snapshot())["sessions"])
 
-    async def snapshot(self, without: str | None = None) -> Snapshot:
+    async def snapshot(self, without: str = "") -> Snapshot:
         """Every row of every table that is the app's, and of those above the apps, sorted; `without` one column."""
         snapshot: Snapshot = {}
         for table, columns in (await self._columns()).items():

@@ -1,6 +1,8 @@
 """What a user is called."""
 
-from knownas.users.names import display_name
+import pytest
+
+from knownas.users.names import display_name, split_name
 from tests.given import World
 
 
@@ -23,3 +25,19 @@ async def test_a_stand_in_is_the_same_on_every_page_and_says_nothing_about_her(w
 async def test_stand_ins_differ_also_for_users_of_the_same_moment(world: World) -> None:
     names = {display_name((await world.visitor()).user, animal_names=True) for _ in range(60)}
     assert len(names) > 30
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("Jane Soap", ("Jane", "Soap")),
+        ("Jane van Dyke", ("Jane", "van Dyke")),
+        ("  Jane  ", ("Jane", None)),
+        ("", (None, None)),
+        (" ", (None, None)),
+        (None, (None, None)),
+        ("x" * 200 + " " + "y" * 200, ("x" * 128, "y" * 128)),
+    ],
+)
+def test_a_name_is_split_at_its_first_blank(name: str | None, parts: tuple[str | None, str | None]) -> None:
+    assert split_name(name) == parts

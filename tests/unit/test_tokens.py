@@ -21,7 +21,6 @@ from knownas.keys.tokens import (
     UserClaims,
     prepare,
     read_header,
-    split_name,
     verify,
 )
 
@@ -333,22 +332,6 @@ def test_a_key_never_shows_its_secret() -> None:
 def test_key_ids_have_one_shape() -> None:
     assert is_key_id(KID)
     assert not any(map(is_key_id, ("", KID + "\n", KID[:-1], "usr_" + KID[4:], KID.upper())))
-
-
-@pytest.mark.parametrize(
-    ("name", "parts"),
-    [
-        ("Jane Soap", ("Jane", "Soap")),
-        ("Jane van Dyke", ("Jane", "van Dyke")),
-        ("  Jane  ", ("Jane", None)),
-        ("", (None, None)),
-        (" ", (None, None)),
-        (None, (None, None)),
-        ("x" * 200 + " " + "y" * 200, ("x" * 128, "y" * 128)),
-    ],
-)
-def test_a_name_is_split_at_its_first_blank(name: str | None, parts: tuple[str | None, str | None]) -> None:
-    assert split_name(name) == parts
 
 
 def test_an_explanation_says_what_could_not_be_checked() -> None:

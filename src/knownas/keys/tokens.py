@@ -25,7 +25,6 @@ MAX_DEPTH: Final = 16
 LEEWAY_S: Final = 60
 MAX_TIME_S: Final = 253_402_300_799  # the last second of the year 9999
 MAX_EXTERNAL_ID: Final = 255
-MAX_NAME: Final = 128
 
 _SECONDS = "must be seconds since 1970 as a number, up to the year 9999 (not milliseconds, not a date)"
 
@@ -228,14 +227,6 @@ def judge(body: dict[str, Any], key: Key, now_s: float, *, require_exp: bool = F
             issued_at,
         )
     return ServerClaims(key.id, needed, key.account_id, key.app_id, key.integration_id, expires_at)
-
-
-def split_name(name: str | None) -> tuple[str | None, str | None]:
-    """Given name and surname out of one `name`: the first word, and the rest; each cut to 128 characters."""
-    words = (name or "").split(None, 1)
-    given = words[0][:MAX_NAME] if words else None
-    surname = words[1].rstrip()[:MAX_NAME] if len(words) == 2 else None
-    return given, surname
 
 
 def _split(token: str) -> list[bytes]:

@@ -9,12 +9,13 @@ from knownas.devices import DeviceInfo
 from knownas.devices.attach import attach
 from knownas.identities import Attach, Contest, Holder, Identity, IdentityAttached, IdentityTakenOver, TakeOver, decide
 from knownas.identities.normalise import normalise
-from knownas.keys.tokens import MAX_NAME, UserClaims, split_name
+from knownas.keys.tokens import UserClaims
 from knownas.merges.absorb import absorb
 from knownas.sessions import Access, AnonymousProof, Situation
 from knownas.transaction import Transaction
 from knownas.users import User, UserChanges
 from knownas.users.create import new_user, own_external_id
+from knownas.users.names import MAX_NAME, split_name
 from knownas.users.update import apply, identify
 
 EmailDecision = Attach | TakeOver | None

@@ -11,7 +11,7 @@ INSERT_OWNED: Final = """
 INSERT_CLAIM: Final = """
     INSERT INTO identities (app_id, type, key, user_id, value, owned, verification, asserted_by, created_at)
     VALUES ($1, $2, $3, $4, $5, 0, $6, $7, $8)
-    ON CONFLICT (app_id, type, key, user_id) WHERE owned = 0 DO NOTHING"""
+    ON CONFLICT DO NOTHING"""
 DROP_CLAIMS: Final = "DELETE FROM identities WHERE app_id = $1 AND type = $2 AND key = $3 AND owned = 0"
 
 

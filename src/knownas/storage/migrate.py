@@ -2,10 +2,12 @@
 
 import re
 from importlib import resources
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct
 
+Engine = Literal["sqlite", "postgresql"]
+_ONLY: Final = re.compile(r"-- only: (sqlite|postgresql)(?:\n|$)")
 CREATE_HISTORY: Final = """
     CREATE TABLE IF NOT EXISTS schema_history (
         version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL
@@ -14,12 +16,23 @@ APPLIED: Final = "SELECT version FROM schema_history ORDER BY version"
 RECORD: Final = "INSERT INTO schema_history (version, name, applied_at) VALUES ($1, $2, $3)"
 
 
+class Statement(Struct, frozen=True):
+    """One statement of a step, for one engine (`only`) or for both."""
+
+    text: str
+    only: str | None = None
+
+
 class Migration(Struct, frozen=True):
     """One step of the schema, both engines' text."""
 
     version: int
     name: str
-    statements: tuple[str, ...]
+    statements: tuple[Statement, ...]
+
+    def for_engine(self, engine: Engine) -> list[str]:
+        """What this engine is to run."""
+        return [statement.text for statement in self.statements if statement.only in (None, engine)]
 
 
 class SchemaTooNew(Exception):
@@ -36,10 +49,18 @@ def migrations() -> list[Migration]:
     return sorted(found, key=lambda migration: migration.version)
 
 
-def statements_of(text: str) -> tuple[str, ...]:
-    """The statements of a migration file, whose comments are whole lines and whose texts hold no semicolon."""
-    code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
-    return tuple(statement.strip() for statement in code.split(";") if statement.strip())
+def statements_of(text: str) -> tuple[Statement, ...]:
+    """The statements of a migration file, whose comments are whole lines and whose texts hold no semicolon.
+
+    A line `-- only: sqlite` or `-- only: postgresql` keeps the statement after it from the other engine.
+    """
+    lines = (line for line in text.splitlines() if _ONLY.match(line) or not line.lstrip().startswith("--"))
+    return tuple(_statement(part.strip()) for part in "\n".join(lines).split(";") if part.strip())
+
+
+def _statement(text: str) -> Statement:
+    marked = _ONLY.match(text)
+    return Statement(text[marked.end() :].strip(), marked[1]) if marked else Statement(text)
 
 
 def pending(applied: list[int]) -> list[Migration]:

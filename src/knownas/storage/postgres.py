@@ -16,7 +16,6 @@ import asyncpg
 
 from knownas.database import Binding, P, T, Verb
 from knownas.errors import DomainError, LostRace, Unavailable
-from knownas.ids import make_id
 from knownas.storage import migrate
 from knownas.storage.chance import SystemRandomness, now_ms
 from knownas.storage.connections import Connections
@@ -86,7 +85,7 @@ class Postgres:
 
     def new_app(self) -> NewApp:
         """A binding for an app that is not there yet."""
-        return NewApp(make_id(now_ms(), self._randomness.bytes(6)))
+        return NewApp(self._randomness.id(now_ms()))
 
     async def start(self) -> None:
         """Connect and bring the schema up to date."""
@@ -239,6 +238,6 @@ async def _migrate(connection: asyncpg.Connection) -> None:
         await connection.execute(migrate.CREATE_HISTORY)
         applied = [row[0] for row in await connection.fetch(migrate.APPLIED)]
         for step in migrate.pending(applied):
-            for statement in step.statements:
+            for statement in step.for_engine("postgresql"):
                 await connection.execute(statement)
             await connection.execute(migrate.RECORD, step.version, step.name, now_ms())

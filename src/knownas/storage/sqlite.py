@@ -13,8 +13,7 @@ import apsw
 
 from knownas.database import Binding, P, T, Verb
 from knownas.errors import LostRace, Unavailable
-from knownas.ids import make_id
-from knownas.storage import migrate
+from knownas.storage import sqlite_schema
 from knownas.storage.chance import SystemRandomness, now_ms
 from knownas.storage.directory import Directory, check_master_key
 from knownas.storage.parameters import for_sqlite
@@ -51,14 +50,14 @@ class Sqlite:
 
     def new_app(self) -> NewApp:
         """A binding for an app that is not there yet."""
-        return NewApp(make_id(now_ms(), self._randomness.bytes(6)))
+        return NewApp(self._randomness.id(now_ms()))
 
     async def start(self) -> None:
         """Open the file, making it when there is none, and bring the schema up to date."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
             writing, self._reader = self._connect(_WRITER_CACHE_KIB), self._connect(_READER_CACHE_KIB)
-            _migrate(writing)
+            sqlite_schema.bring_up_to_date(writing)
         except _NOT_NOW as failure:
             raise Unavailable(f"The database file cannot be opened: {failure}") from failure
         self._reader.execute("PRAGMA query_only = 1")
@@ -153,19 +152,3 @@ class _On:
     async def rows(self, sql: str, *params: Any) -> Sequence[Row]:
         """All rows."""
         return self._execute(for_sqlite(sql), params).fetchall()
-
-
-def _migrate(connection: apsw.Connection) -> None:
-    """Take the steps that are still to be taken, each in a transaction that no other process can share."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        connection.execute(migrate.CREATE_HISTORY)
-        applied: list[int] = [int(str(row[0])) for row in connection.execute(migrate.APPLIED).fetchall()]
-        for step in migrate.pending(applied):
-            for statement in step.statements:
-                connection.execute(statement)
-            connection.execute(for_sqlite(migrate.RECORD), (step.version, step.name, now_ms()))
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")

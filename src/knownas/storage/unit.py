@@ -11,7 +11,6 @@ import msgspec
 from msgspec import Struct
 
 from knownas.apps import AppSettings
-from knownas.ids import make_id
 from knownas.storage.parameters import chunks, id_list
 
 Row = Sequence[Any]
@@ -39,15 +38,17 @@ class Held(Struct, frozen=True):
 
 
 class Patch:
-    """New values for one row of `users` or `apps`, gathered because a row is written once per unit.
+    """New values for one row of `users`, `apps` or `conversations`, gathered because a row is written once per unit.
 
     `revision` is the one that was read and relied on; the write loses its race when the row has another by now.
+    `one_more` names columns that grow by one whatever they are by then, each below its limit, or the race is lost.
     """
 
-    __slots__ = ("columns", "revision")
+    __slots__ = ("columns", "one_more", "revision")
 
     def __init__(self) -> None:
         self.columns: dict[str, object] = {}
+        self.one_more: dict[str, int] = {}
         self.revision: int | None = None
 
 
@@ -70,6 +71,10 @@ class Randomness(Protocol):
         """Fresh unpredictable bytes."""
         ...
 
+    def id(self, now: int) -> str:
+        """A fresh id of something made at `now`, greater than those before."""
+        ...
+
     def secret(self) -> str:
         """A fresh secret of 256 bits as URL-safe text."""
         ...
@@ -81,7 +86,6 @@ class Unit:
     __slots__ = (
         "_engine",
         "app_id",
-        "app_patch",
         "events",
         "fresh",
         "held",
@@ -90,6 +94,7 @@ class Unit:
         "randomness",
         "settings",
         "stale",
+        "tables",
     )
 
     def __init__(self, engine: Reads, app_id: str, settings: AppSettings, now: int, randomness: Randomness) -> None:
@@ -102,6 +107,7 @@ class Unit:
         self.fresh: dict[str, tuple[str, tuple[Any, ...]]] = {}
         self.patches: dict[str, Patch] = {}
         self.events: dict[str, list[Struct]] = {}
+        self.tables: dict[str, str] = {}
         self.stale = False
 
     async def row(self, sql: str, *params: Any) -> Row | None:
@@ -142,8 +148,10 @@ class Unit:
         """Insert the row that counts a new stream's events; its last parameter is how many it starts with."""
         self.fresh[stream] = (sql, params)
 
-    def patch(self, stream: str) -> Patch:
-        """The new values held for this user's row, or for the app's."""
+    def patch(self, stream: str, table: str = "users") -> Patch:
+        """The new values held for the row that counts a stream's events: a user's, the app's or a conversation's."""
+        if table != "users":
+            self.tables[stream] = table
         found = self.patches.get(stream)
         if found is None:
             found = self.patches[stream] = Patch()
@@ -151,12 +159,12 @@ class Unit:
 
     def new_id(self) -> str:
         """A fresh id."""
-        return make_id(self.now, self.randomness.bytes(6))
+        return self.randomness.id(self.now)
 
     @property
     def wrote(self) -> bool:
         """Whether anything is held."""
-        changes = any(patch.columns for patch in self.patches.values())
+        changes = any(patch.columns or patch.one_more for patch in self.patches.values())
         return bool(self.held or self.fresh or self.events or changes)
 
     def plan(self) -> list[Held]:
@@ -169,7 +177,7 @@ class Unit:
             numbers[stream] = told
         # A row that was only relied on is written too, so that its guard is asked, where there is anything to guard.
         weighty = bool(self.fresh or self.events) or not all(held.slight for held in self.held)
-        changed = {stream for stream, patch in self.patches.items() if patch.columns or weighty}
+        changed = {stream for stream, patch in self.patches.items() if patch.columns or patch.one_more or weighty}
         for stream in sorted(changed | (self.events.keys() - self.fresh.keys())):
             numbers[stream] = SeqOf(len(plan))
             plan.append(self._update(stream, len(self.events.get(stream, ()))))
@@ -184,8 +192,9 @@ class Unit:
         return plan
 
     def _update(self, stream: str, told: int) -> Held:
-        """One UPDATE for all that changes in a row. It finds none when the user is gone or merged away by now."""
-        table, where = ("apps", _THE_APP) if stream == self.app_id else ("users", _LIVE_USER)
+        """One UPDATE for all that changes in a row. It finds none when the row is gone or merged away by now."""
+        table = "apps" if stream == self.app_id else self.tables.get(stream, "users")
+        where = _THE_APP if table == "apps" else _LIVE_ROW
         params: list[Any] = [self.app_id, stream, told]
         sets = ["seq = seq + $3", "revision = revision + 1"]
         patch = self.patches.get(stream)
@@ -193,6 +202,10 @@ class Unit:
             for column, value in patch.columns.items():
                 params.append(value)
                 sets.append(f"{column} = ${len(params)}")
+            for column, limit in patch.one_more.items():
+                params.append(limit)
+                sets.append(f"{column} = {column} + 1")
+                where += f" AND {column} < ${len(params)}"
             if patch.revision is not None:
                 params.append(patch.revision)
                 where += f" AND revision = ${len(params)}"
@@ -204,7 +217,7 @@ class Unit:
             raise RuntimeError("a verb reads first and writes last: this read would not see the writes held so far")
 
 
-_LIVE_USER: Final = "app_id = $1 AND id = $2 AND merged_into IS NULL"
+_LIVE_ROW: Final = "app_id = $1 AND id = $2 AND merged_into IS NULL"
 _THE_APP: Final = "$1 = $2 AND id = $2"
 INSERT_EVENT: Final = """
     INSERT INTO events (app_id, stream, seq, id, type, body, created_at)

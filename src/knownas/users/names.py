@@ -4,6 +4,7 @@ from typing import Final
 
 from knownas.users import User
 
+MAX_NAME: Final = 128
 _COLOURS: Final = (
     "Amber", "Azure", "Coral", "Crimson", "Emerald", "Golden", "Indigo", "Ivory", "Jade", "Lilac", "Maroon", "Olive",
     "Pearl", "Ruby", "Silver", "Teal",
@@ -26,3 +27,11 @@ def display_name(user: User, *, animal_names: bool) -> str:
         return f"User {user.id[-4:]}"
     number = int(user.id[-8:], 16)
     return f"{_COLOURS[number % len(_COLOURS)]} {_ANIMALS[number // len(_COLOURS) % len(_ANIMALS)]}"
+
+
+def split_name(name: str | None) -> tuple[str | None, str | None]:
+    """Given name and surname out of one `name`: the first word, and the rest; each cut to 128 characters."""
+    words = (name or "").split(None, 1)
+    given = words[0][:MAX_NAME] if words else None
+    surname = words[1].rstrip()[:MAX_NAME] if len(words) == 2 else None
+    return given, surname

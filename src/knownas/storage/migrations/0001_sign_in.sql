@@ -72,21 +72,18 @@ CREATE INDEX users_merged_into ON users (app_id, merged_into) WHERE merged_into 
 -- R1: at most one owner. Claims that nobody vouched for (owned = 0) may be many.
 CREATE TABLE identities (
     app_id TEXT NOT NULL,
+    user_id TEXT NOT NULL,
     type TEXT NOT NULL,
     key TEXT NOT NULL,
-    user_id TEXT NOT NULL,
-    value TEXT NOT NULL,
     owned SMALLINT NOT NULL,
+    value TEXT NOT NULL,
     verification TEXT NOT NULL,
     asserted_by TEXT,
-    created_at BIGINT NOT NULL
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (app_id, user_id, type, key, owned)
 );
 CREATE UNIQUE INDEX identities_one_owner ON identities (app_id, type, key) WHERE owned = 1;
-CREATE UNIQUE INDEX identities_claims ON identities (app_id, type, key, user_id) WHERE owned = 0;
--- Reading a user reads her identities from this index alone. External ids stay out: they may be too long for an index.
-CREATE INDEX identities_shown ON identities (app_id, user_id, type, value, verification, key, owned)
-    WHERE type <> 'external_id';
-CREATE INDEX identities_external_ids ON identities (app_id, user_id) WHERE type = 'external_id';
+CREATE INDEX identities_claims ON identities (app_id, type, key) WHERE owned = 0;
 
 CREATE TABLE devices (
     app_id TEXT NOT NULL,
@@ -157,6 +154,7 @@ CREATE TABLE conflicts (
     state TEXT NOT NULL,
     PRIMARY KEY (app_id, type, key, claimant)
 );
+CREATE INDEX conflicts_open ON conflicts (app_id, id) WHERE state = 'open';
 CREATE INDEX conflicts_of_owner ON conflicts (app_id, owner_id);
 CREATE INDEX conflicts_of_claimant ON conflicts (app_id, claimant_id) WHERE claimant_id IS NOT NULL;
 CREATE INDEX conflicts_of_nobody_yet ON conflicts (app_id, claimant) WHERE claimant_id IS NULL;

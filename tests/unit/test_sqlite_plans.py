@@ -1,0 +1,66 @@
+"""No statement looks through a whole app, or a whole table, for what an index would find."""
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+
+import apsw
+import pytest
+
+import knownas.storage
+from knownas.storage import sqlite_schema
+from knownas.storage.parameters import for_sqlite
+
+MAY_SCAN = {
+    "apps.REMOVE": "an app is removed with all that is in it",
+    "migrate.APPLIED": "a row for each version",
+    "keys.ANY_SECRET": "stops at the first",
+    "accounts.FIRST": "stops at the first",
+}
+"""Statements that read many rows because that is what they are for, each with its reason."""
+
+
+def _statements() -> Iterator[tuple[str, str]]:
+    for module in pkgutil.iter_modules(knownas.storage.__path__):
+        if module.ispkg or "postgres" in module.name:
+            continue
+        for name, value in vars(importlib.import_module(f"knownas.storage.{module.name}")).items():
+            texts = value if isinstance(value, tuple) else (value,)
+            for text in texts:
+                if (
+                    name.isupper()
+                    and not name.startswith("_")
+                    and isinstance(text, str)
+                    and re.match(r"\s*(WITH|SELECT|UPDATE|DELETE)\b", text)
+                ):
+                    yield f"{module.name}.{name}", text
+
+
+WHOLE_APP = re.compile(r"PRIMARY KEY \(app_id=\?\)$|^SCAN (?!CONSTANT|one\b|d\b|member\b|m\b)")
+STATEMENTS = sorted(set(_statements()))
+
+
+@pytest.fixture(scope="module")
+def schema(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connection]:
+    file = str(tmp_path_factory.mktemp("plans") / "k.db")
+    connection = apsw.Connection(file)
+    sqlite_schema.bring_up_to_date(connection)
+    connection.close()
+    connection = apsw.Connection(file)
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+    yield connection
+    connection.close()
+
+
+@pytest.mark.parametrize(("name", "sql"), STATEMENTS, ids=[name for name, _ in STATEMENTS])
+def test_a_statement_finds_its_rows_by_an_index(schema: apsw.Connection, name: str, sql: str) -> None:
+    whole = for_sqlite(sql.replace("{ids}", "($2, $3)") + ("($2, $3)" if sql.rstrip().endswith(" IN") else ""))
+    count = max(map(int, re.findall(r"\?(\d+)", whole)), default=0)
+    steps = [row[3] for row in schema.execute(f"EXPLAIN QUERY PLAN {whole}", ("x",) * count).fetchall()]
+    searched = [step for step in steps if WHOLE_APP.search(str(step))]
+    assert not searched or name in MAY_SCAN, f"{searched} in {whole}"
+
+
+def test_the_statements_are_found() -> None:
+    assert len(STATEMENTS) > 20
