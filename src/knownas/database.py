@@ -5,7 +5,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from knownas.apps import App, AppSettings
 from knownas.integrations import Integration
-from knownas.keys.tokens import PreparedKey
+from knownas.keys.tokens import PreparedKey, ServerClaims
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,6 +37,10 @@ class Directory(Protocol):
         """The app, or None."""
         ...
 
+    async def access(self, token_hash: str) -> ServerClaims | None:
+        """What the holder of this OAuth access token may do, or None when it is not, or no longer, one."""
+        ...
+
     async def integration(self, integration_id: str) -> Integration | None:
         """The integration of whichever app, or None."""
         ...
@@ -53,6 +57,15 @@ class Database(Protocol):
     @property
     def waiting_writes(self) -> int:
         """How many callers wait for the database."""
+        ...
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may serve the same database at this moment."""
+        ...
+
+    def on_events(self, wake: Callable[[], None]) -> None:
+        """Have `wake` called, on the loop's thread, whenever this process has committed events."""
         ...
 
     def new_app(self) -> Binding:

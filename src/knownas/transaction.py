@@ -11,14 +11,23 @@ from msgspec import Struct
 
 from knownas.accounts import Accounts
 from knownas.apps import Apps, AppSettings
+from knownas.attachments import Attachments
+from knownas.clients import Clients
 from knownas.conflicts import Conflicts
+from knownas.conversations import Conversations
+from knownas.deliveries import Deliveries, Outbox
 from knownas.devices import Devices
 from knownas.identities import Identities
 from knownas.integrations import Integrations
 from knownas.keys import Keys
+from knownas.leases import Leases
 from knownas.merges import Merges
+from knownas.messages import Messages
+from knownas.oauth import OAuth
 from knownas.sessions import Sessions
+from knownas.switchboards import Switchboards
 from knownas.users import Users
+from knownas.webhooks import Webhooks
 
 
 class Transaction(Protocol):
@@ -56,9 +65,29 @@ class Transaction(Protocol):
     @property
     def devices(self) -> Devices: ...
     @property
+    def clients(self) -> Clients: ...
+    @property
     def conflicts(self) -> Conflicts: ...
     @property
+    def leases(self) -> Leases: ...
+    @property
     def merges(self) -> Merges: ...
+    @property
+    def oauth(self) -> OAuth: ...
+    @property
+    def conversations(self) -> Conversations: ...
+    @property
+    def messages(self) -> Messages: ...
+    @property
+    def switchboards(self) -> Switchboards: ...
+    @property
+    def webhooks(self) -> Webhooks: ...
+    @property
+    def outbox(self) -> Outbox: ...
+    @property
+    def deliveries(self) -> Deliveries: ...
+    @property
+    def attachments(self) -> Attachments: ...
 
     def new_id(self) -> str:
         """A fresh id (ids.py)."""
@@ -71,6 +100,7 @@ class Transaction(Protocol):
     def emit(self, event: Struct) -> None:
         """Tell the world, once and only if this transaction commits (R11).
 
-        An event with a `user_id` is numbered in that user's sequence, any other in the app's.
+        An event with a `user_id` is numbered in that user's sequence, else one with a `conversation_id` in that
+        conversation's, any other in the app's.
         """
         ...

@@ -87,6 +87,14 @@ class Apps(Protocol):
         """Hold the removal of the app and of everything in it, keys and users included."""
         ...
 
+    async def removed_before(self, time: int) -> list[str]:
+        """Some of the apps that were removed before `time` (milliseconds) and are still to be swept."""
+        ...
+
+    def sweep(self, app_id: str) -> None:
+        """Hold the removal of whatever still carries a removed app's id, and that this is done."""
+        ...
+
     async def page(self, account_id: str, *, after: str | None, before: str | None, limit: int) -> list[App]:
         """At most `limit` apps of the account in creation order, after or before the given id, exclusive."""
         ...

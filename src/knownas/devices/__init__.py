@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 from msgspec import Struct
 
 from knownas.errors import DomainError
+from knownas.users import User
 
 DeviceStatus = Literal["active", "inactive"]
 
@@ -40,11 +41,25 @@ class Device(Struct, frozen=True):
     created_at: int
 
 
+class SdkClient(Struct, frozen=True):
+    """A user's devices taken together. Times are in milliseconds."""
+
+    id: str
+    active: bool
+    last_seen: int
+    linked_at: int
+
+
 class DeviceSignedIn(Struct, frozen=True, tag_field="event", tag="device.signed_in"):
-    """The device now belongs to this user: it is new, came back, or was somebody else's."""
+    """The device now belongs to this user: it is new, came back, or was somebody else's.
+
+    `user` and `device` are given where it is her first, so that her client of type `sdk` came into being with it.
+    """
 
     user_id: str
     device_id: str
+    user: User | None = None
+    device: Device | None = None
 
 
 class DeviceSignedOut(Struct, frozen=True, tag_field="event", tag="device.signed_out"):

@@ -7,12 +7,14 @@ from knownas.transaction import Transaction
 from knownas.users import User
 
 
-def attach(tx: Transaction, user: User, info: DeviceInfo, device: Device | None, former: User | None) -> Device:
+def attach(
+    tx: Transaction, user: User, info: DeviceInfo, device: Device | None, former: User | None, *, first: bool = False
+) -> Device:
     """Hold the device for `user`, as it now describes itself.
 
     `device` is what was stored under its guid, `former` the user whom it belonged to if that was somebody else:
-    her session on it ends. A device that was the user's already is only seen again. Emits device.signed_in, and
-    device.signed_out for the former user.
+    her session on it ends. A device that was the user's already is only seen again. `first` says that she had none.
+    Emits device.signed_in, and device.signed_out for the former user.
     """
     if device is None:
         device = Device(
@@ -20,7 +22,7 @@ def attach(tx: Transaction, user: User, info: DeviceInfo, device: Device | None,
             tx.now, info.push_token, info.info, info.app_version, tx.now,
         )  # fmt: skip
         tx.devices.add(device)
-        tx.emit(DeviceSignedIn(user.id, device.id))
+        tx.emit(_signed_in(user, device, first))
         return device
     current = structs.replace(
         device,
@@ -43,5 +45,9 @@ def attach(tx: Transaction, user: User, info: DeviceInfo, device: Device | None,
         if device.status == "active":
             tx.emit(DeviceSignedOut(former.id, device.id))
     if former is not None or device.status == "inactive":
-        tx.emit(DeviceSignedIn(user.id, device.id))
+        tx.emit(_signed_in(user, current, first))
     return current
+
+
+def _signed_in(user: User, device: Device, first: bool) -> DeviceSignedIn:
+    return DeviceSignedIn(user.id, device.id, user, device) if first else DeviceSignedIn(user.id, device.id)

@@ -1,19 +1,8 @@
 """The client of type `sdk`: all of a user's devices as the one channel that they are."""
 
-from msgspec import Struct
-
-from knownas.devices import ClientNotFound, Device, DeviceNotFound, SdkClientStays
+from knownas.devices import Device, DeviceNotFound, SdkClient
 from knownas.transaction import Transaction
 from knownas.users import User
-
-
-class SdkClient(Struct, frozen=True):
-    """A user's devices taken together. Times are in milliseconds."""
-
-    id: str
-    active: bool
-    last_seen: int
-    linked_at: int
 
 
 async def list_devices(tx: Transaction, user: User) -> list[Device]:
@@ -27,20 +16,6 @@ async def get_device(tx: Transaction, user: User, device_id: str) -> Device:
         if device.id == device_id:
             return device
     raise DeviceNotFound
-
-
-async def list_clients(tx: Transaction, user: User) -> list[SdkClient]:
-    """The user's clients: one of type `sdk` as soon as she has a device."""
-    client = sdk_client(user, await list_devices(tx, user))
-    return [client] if client else []
-
-
-async def remove_client(tx: Transaction, user: User, client_id: str) -> None:
-    """Refuse, with the reason: SdkClientStays for her sdk client, ClientNotFound for any other id."""
-    for client in await list_clients(tx, user):
-        if client.id == client_id:
-            raise SdkClientStays
-    raise ClientNotFound
 
 
 def sdk_client(user: User, devices: list[Device]) -> SdkClient | None:

@@ -84,6 +84,14 @@ class Identities(Protocol):
         """Hold the new identity; an owned one loses its race when somebody owns it already (R1)."""
         ...
 
+    def move(self, identity: Identity) -> None:
+        """Hold the owned identity as another user's from now on; loses its race when nobody owns it."""
+        ...
+
+    def release(self, type: IdentityType, key: str) -> None:
+        """Hold that nobody owns this identity any more."""
+        ...
+
     def drop_claims(self, type: IdentityType, key: str) -> None:
         """Hold the end of all claims to an identity that nobody vouched for (R2)."""
         ...

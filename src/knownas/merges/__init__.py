@@ -4,15 +4,20 @@ from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
+from knownas.conversations import Conversation, Participant
+from knownas.users import User
+
 MergeReason = Literal["login", "api", "channel"]
 
 
 class Merge(Struct, frozen=True):
     """One entry of the merge journal.
 
-    `before` holds the fields of the surviving user that the merge changed, with their old values, and which sessions'
-    user was discarded: what undo has to put back. `discarded_metadata` did not fit into the survivor's 4 KB.
-    `created_at` is in milliseconds.
+    `before` holds the fields of the surviving user that the merge changed, with their old values: what undo has to
+    put back. Where both had a default conversation it has `conversations` too: the ids `surviving` and `discarded`,
+    `united` (false: the discarded one only ceased to be the default), and what was added to the survivor's, whose
+    sums are the only thing that changed: `messages`, `unread`, `last_message_at` (the survivor's former one).
+    `discarded_metadata` did not fit into the survivor's 4 KB. `created_at` is in milliseconds.
     """
 
     id: str
@@ -24,13 +29,39 @@ class Merge(Struct, frozen=True):
     created_at: int
 
 
+class Meeting(Struct, frozen=True):
+    """The default conversations of two users who are about to be one, when both have one."""
+
+    surviving: Conversation
+    discarded: Conversation
+    seat: Participant | None
+    """The surviving user's place in her conversation."""
+    unread: int
+    """What waits in the discarded conversation for its user."""
+
+
+class MergedConversations(Struct, frozen=True):
+    """Two conversations that are one from now on. The discarded one's id keeps resolving to the survivor."""
+
+    surviving: Conversation
+    discarded: Conversation
+
+
 class UsersMerged(Struct, frozen=True, tag_field="event", tag="users.merged"):
-    """Two users are one from now on: `user_id` survives, and `discarded` keeps resolving to her."""
+    """Two users are one from now on: `user_id` survives, and `discarded` keeps resolving to her.
+
+    `surviving_user` is as the merge left her, `discarded_user` as she was before it. `merged_conversations` is None
+    where nothing was united.
+    """
 
     user_id: str
     discarded: str
     merge_id: str
     reason: MergeReason
+    surviving_user: User
+    discarded_user: User
+    merged_conversations: MergedConversations | None = None
+    discarded_metadata: dict[str, Any] = {}
 
 
 class Merges(Protocol):

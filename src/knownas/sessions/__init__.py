@@ -49,6 +49,17 @@ class Access(Struct, frozen=True):
     created: bool = False
 
 
+class UserAuthenticated(Struct, frozen=True, tag_field="event", tag="user.authenticated"):
+    """A user who was anonymous, or made by the business's server, came with a token of her own for the first time.
+
+    `user` is how the login left her; `device` is the one that she came on.
+    """
+
+    user_id: str
+    user: User
+    device: Device | None = None
+
+
 class InvalidSession(DomainError):
     """The session token is not, or no longer, one of this user's."""
 

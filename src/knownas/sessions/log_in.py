@@ -10,8 +10,8 @@ from knownas.devices.attach import attach
 from knownas.identities import Attach, Contest, Holder, Identity, IdentityAttached, IdentityTakenOver, TakeOver, decide
 from knownas.identities.normalise import normalise
 from knownas.keys.tokens import UserClaims
-from knownas.merges.absorb import absorb
-from knownas.sessions import Access, AnonymousProof, Situation
+from knownas.merges.absorb import absorb, meet
+from knownas.sessions import Access, AnonymousProof, Situation, UserAuthenticated
 from knownas.transaction import Transaction
 from knownas.users import User, UserChanges
 from knownas.users.create import new_user, own_external_id
@@ -36,22 +36,27 @@ async def log_in(
 
     Raises EmailContested under the policy `reject`; the case it opened is kept, nothing else is.
     Emits user.created, user.identified or users.merged, user.updated, identity.attached, identity.contested,
-    device.signed_in, each at most once and only for what really changed.
+    device.signed_in, user.authenticated, each at most once and only for what really changed.
     """
     email_key = normalise("email", claims.verified_email) if claims.verified_email else None
     found = await tx.sessions.situation(claims.external_id, email_key, info.guid if info else None, proof)
     visitor = found.visitor
     email = await _decide_email(tx, claims, email_key, found)
     former = await _former_owner(tx, found)
-    devices = found.devices
+    devices, meeting = found.devices, None
     if visitor is not None:
+        meeting = await meet(tx, found.known, visitor) if found.known else None
         devices = [*devices, *await tx.devices.of_users(await tx.users.members(visitor))]
 
     changes = stated_profile(claims, profile or UserChanges())
-    if found.known is not None:
-        tx.users.rely_on(found.known)
-        user = found.known if found.known.authenticated else _authenticate(tx, found.known)
-        user = absorb(tx, user, visitor, "login") if visitor else user
+    known = found.known
+    if known is not None and (visitor or not known.authenticated or (info and not devices)):
+        known = await _whole(tx, known)
+    authenticates = visitor is not None if known is None else not known.authenticated
+    if known is not None:
+        tx.users.rely_on(known)
+        user = known if known.authenticated else _authenticate(tx, known)
+        user = absorb(tx, user, visitor, "login", meeting) if visitor else user
         user = apply(tx, user, changes)
     elif visitor is not None:
         user = identify(tx, visitor, claims.external_id, claims.key_id, authenticated=True)
@@ -63,12 +68,15 @@ async def log_in(
     if email is not None and email_key is not None:
         if any(not holder.owned for holder in found.holders):
             tx.identities.drop_claims("email", email_key)
-        _give_email(tx, user, email, email_key, claims)
+        user = _give_email(tx, user, email, email_key, claims)
+    device = None
     if info is not None:
         if former is not None and former.id in (user.id, visitor.id if visitor else None):
             former = None
-        device = attach(tx, user, info, found.device, former)
+        device = attach(tx, user, info, found.device, former, first=not devices)
         devices = [device, *(other for other in devices if other.guid != device.guid)]
+    if authenticates:
+        tx.emit(UserAuthenticated(user.id, user, device))
     return Access(user, devices, created=found.known is None and visitor is None)
 
 
@@ -107,26 +115,35 @@ async def _former_owner(tx: Transaction, found: Situation) -> User | None:
     return await tx.users.by_id(device.user_id)
 
 
+async def _whole(tx: Transaction, known: User) -> User:
+    """The user with her identities, which the one question leaves out, for the events that tell of her as a whole.
+
+    She is still relied on as the question found her.
+    """
+    found = await tx.users.by_id(known.id)
+    return structs.replace(known, identities=found.identities) if found else known
+
+
 def _authenticate(tx: Transaction, user: User) -> User:
     """Note that a user whom the server API made has now come with a token of her own."""
     tx.users.change(user, authenticated=True)
-    return user
+    return structs.replace(user, authenticated=True)
 
 
-def _give_email(tx: Transaction, user: User, decision: Attach | TakeOver, key: str, claims: UserClaims) -> None:
+def _give_email(tx: Transaction, user: User, decision: Attach | TakeOver, key: str, claims: UserClaims) -> User:
     """Hold the verified e-mail as this user's, and tell of those who lost a mere claim to it (R2)."""
     if isinstance(decision, TakeOver):
         tx.emit(IdentityTakenOver(user.id, decision.former, "email"))
-    tx.identities.add(
-        Identity(
-            user.id,
-            "email",
-            claims.verified_email or "",
-            key,
-            owned=True,
-            verification="sso",
-            asserted_by=claims.key_id,
-            created_at=tx.now,
-        )
+    identity = Identity(
+        user.id,
+        "email",
+        claims.verified_email or "",
+        key,
+        owned=True,
+        verification="sso",
+        asserted_by=claims.key_id,
+        created_at=tx.now,
     )
+    tx.identities.add(identity)
     tx.emit(IdentityAttached(user.id, "email", "sso"))
+    return structs.replace(user, identities=(*user.identities, identity))

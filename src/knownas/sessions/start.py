@@ -20,5 +20,5 @@ async def start_anonymous(tx: Transaction, profile: UserChanges, info: DeviceInf
     user = new_user(tx, None, "sdk", profile, authenticated=False)
     token = tx.new_secret()
     tx.sessions.add(Session(hash_of(token), user.id, info.guid if info else None, tx.now))
-    devices = [attach(tx, user, info, device, former)] if info else []
+    devices = [attach(tx, user, info, device, former, first=True)] if info else []
     return Access(user, devices, token, created=True)

@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from knownas.apps import App, AppSettings
+from knownas.storage import attachments
 from knownas.storage.unit import Row, Unit
 
 _COLUMNS: Final = "id, account_id, display_name, settings, metadata, created_at, revision"
@@ -14,8 +15,24 @@ BEFORE: Final = f"SELECT {_COLUMNS} FROM apps WHERE account_id = $1 AND id < $2 
 INSERT: Final = """
     INSERT INTO apps (id, account_id, display_name, settings, metadata, created_at, revision, seq)
     VALUES ($1, $2, $3, $4, $5, $6, 1, $7)"""
-# Everything that belongs to an app, the app itself last.
+INSERT_REMOVED: Final = "INSERT INTO removed_apps (id, removed_at) VALUES ($1, $2)"
+REMOVED_BEFORE: Final = "SELECT id FROM removed_apps WHERE removed_at < $1 ORDER BY removed_at LIMIT 100"
+SWEPT: Final = "DELETE FROM removed_apps WHERE id = $1"
+# Everything that belongs to an app.
 _CONTENTS: Final = (
+    "messages",
+    "participants",
+    "former_participants",
+    "conversations",
+    "oauth_tokens",
+    "oauth_codes",
+    "oauth_consents",
+    "oauth_grants",
+    "clients",
+    "zendesk_links",
+    "webhooks",
+    "switchboard_integrations",
+    "switchboards",
     "integrations",
     "identities",
     "devices",
@@ -70,9 +87,23 @@ class AppRows:
 
     def remove(self, app_id: str) -> None:
         """Hold the removal of the app with all that is in it."""
+        self._hold_emptying(app_id)
+        self._unit.hold_directory("DELETE FROM apps WHERE id = $1", app_id, must=True)
+        self._unit.hold_outside(INSERT_REMOVED, app_id, self._unit.now)
+
+    async def removed_before(self, time: int) -> list[str]:
+        """Apps that were removed before `time` and are still to be swept."""
+        return [row[0] for row in await self._unit.directory_rows(REMOVED_BEFORE, time)]
+
+    def sweep(self, app_id: str) -> None:
+        """Hold the removal of what was written into an app while it was being removed."""
+        self._hold_emptying(app_id)
+        self._unit.hold_outside(SWEPT, app_id)
+
+    def _hold_emptying(self, app_id: str) -> None:
+        self._unit.hold_directory(attachments.REMOVE_OF_APP, app_id)  # their files are still to be removed
         for table in _CONTENTS:
             self._unit.hold_directory(f"DELETE FROM {table} WHERE app_id = $1", app_id)  # noqa: S608
-        self._unit.hold_directory("DELETE FROM apps WHERE id = $1", app_id, must=True)
 
     async def page(self, account_id: str, *, after: str | None, before: str | None, limit: int) -> list[App]:
         """Apps in creation order on one side of an id."""

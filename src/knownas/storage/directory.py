@@ -11,8 +11,8 @@ from typing import Final, Generic, TypeVar
 
 from knownas.apps import App
 from knownas.integrations import Integration
-from knownas.keys.tokens import PreparedKey, prepare
-from knownas.storage import apps, integrations, keys
+from knownas.keys.tokens import PreparedKey, ServerClaims, prepare
+from knownas.storage import apps, integrations, keys, oauth
 from knownas.storage.unit import Reads
 from knownas.storage.vault import Vault
 
@@ -69,6 +69,7 @@ class Directory:
         self._keys: _Remembered[PreparedKey] = _Remembered(self._load_key)
         self._apps: _Remembered[App] = _Remembered(self._load_app)
         self._integrations: _Remembered[Integration] = _Remembered(self._load_integration)
+        self._access: _Remembered[ServerClaims] = _Remembered(self._load_access)
 
     async def key(self, key_id: str) -> PreparedKey | None:
         """The live key, ready to verify with, or None."""
@@ -78,6 +79,10 @@ class Directory:
         """The app, or None."""
         return await self._apps.get(app_id)
 
+    async def access(self, token_hash: str) -> ServerClaims | None:
+        """What an access token's holder may do, or None."""
+        return await self._access.get(token_hash)
+
     async def integration(self, integration_id: str) -> Integration | None:
         """The integration of whichever app, or None."""
         return await self._integrations.get(integration_id)
@@ -85,7 +90,7 @@ class Directory:
     def forget(self) -> None:
         """Drop everything: something in here was changed."""
         self.generation += 1
-        for remembered in (self._keys, self._apps, self._integrations):
+        for remembered in (self._keys, self._apps, self._integrations, self._access):
             remembered.forget()
 
     async def _load_key(self, key_id: str) -> PreparedKey | None:
@@ -95,6 +100,10 @@ class Directory:
     async def _load_app(self, app_id: str) -> App | None:
         row = await self._reads.row(apps.BY_ID, app_id)
         return apps.app_of(row) if row else None
+
+    async def _load_access(self, token_hash: str) -> ServerClaims | None:
+        row = await self._reads.row(oauth.HOLDER, token_hash)
+        return ServerClaims(f"oauth_{row[0]}", "integration", row[3], row[1], row[2], None) if row else None
 
     async def _load_integration(self, integration_id: str) -> Integration | None:
         row = await self._reads.row(integrations.ANYWHERE, integration_id)

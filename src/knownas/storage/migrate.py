@@ -54,12 +54,14 @@ def statements_of(text: str) -> tuple[Statement, ...]:
 
     A line `-- only: sqlite` or `-- only: postgresql` keeps the statement after it from the other engine.
     """
-    lines = (line for line in text.splitlines() if _ONLY.match(line) or not line.lstrip().startswith("--"))
+    lines = [line for line in text.splitlines() if line.startswith("-- only:") or not line.lstrip().startswith("--")]
     return tuple(_statement(part.strip()) for part in "\n".join(lines).split(";") if part.strip())
 
 
 def _statement(text: str) -> Statement:
     marked = _ONLY.match(text)
+    if marked is None and text.startswith("--"):
+        raise ValueError(f"a migration names an engine that there is not: {text.splitlines()[0]}")
     return Statement(text[marked.end() :].strip(), marked[1]) if marked else Statement(text)
 
 

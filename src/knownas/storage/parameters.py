@@ -30,11 +30,15 @@ def _numbered(count: int) -> str:
 def for_sqlite(sql: str) -> str:
     """`$1` as `?1`: SQLite would number `$1` by its first appearance, not by its digit.
 
-    Its functions that build JSON have other names.
+    Its functions that build and read JSON have other names.
     """
     for name, other in _JSON_FUNCTIONS.items():
         sql = sql.replace(f"{name}(", f"{other}(")
     return PARAMETER.sub(r"?\1", sql)
 
 
-_JSON_FUNCTIONS: Final = {"json_agg": "json_group_array", "json_build_array": "json_array"}
+_JSON_FUNCTIONS: Final = {
+    "json_agg": "json_group_array",
+    "json_build_array": "json_array",
+    "json_array_elements": "json_each",
+}

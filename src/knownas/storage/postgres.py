@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 import asyncpg
 
@@ -64,6 +64,9 @@ _RACE_LOST: Final = (
 class Postgres:
     """A database on a PostgreSQL server, shared by any number of processes."""
 
+    engine: Literal["sqlite", "postgresql"] = "postgresql"
+    shared = True
+
     def __init__(self, url: str, vault: Vault) -> None:
         self._vault = vault
         self._connections = Connections(
@@ -75,6 +78,7 @@ class Postgres:
         )
         self._randomness = SystemRandomness()
         self._writes = 0
+        self._wake: Callable[[], None] | None = None
         self._analyzing: asyncio.Task[None] | None = None
         self.directory = Directory(self, vault)
 
@@ -82,6 +86,10 @@ class Postgres:
     def waiting_writes(self) -> int:
         """Callers that wait for a connection."""
         return self._connections.waiting
+
+    def on_events(self, wake: Callable[[], None]) -> None:
+        """Have `wake` called whenever this process has committed events."""
+        self._wake = wake
 
     def new_app(self) -> NewApp:
         """A binding for an app that is not there yet."""
@@ -174,6 +182,8 @@ class Postgres:
             raise LostRace from lost
         if unit.stale:
             self.directory.forget()
+        if unit.events and self._wake is not None:
+            self._wake()
         self._writes += 1
         if self._writes in ANALYZE_AFTER_WRITES:
             self._analyzing = asyncio.create_task(self._analyze())
@@ -210,6 +220,7 @@ class _On:
     """Reads on one connection (Reads)."""
 
     __slots__ = ("row", "rows")
+    engine: Literal["sqlite", "postgresql"] = "postgresql"
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self.row = connection.fetchrow

@@ -5,9 +5,9 @@ Why it is built like this: docs/decisions/0003-two-engines-one-source-of-stateme
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import apsw
 
@@ -33,12 +33,16 @@ _NOT_NOW: Final = (apsw.BusyError, apsw.LockedError, apsw.IOError, apsw.CantOpen
 class Sqlite:
     """A database in one file, served by one process; others may open it beside (the CLI does)."""
 
+    engine: Literal["sqlite", "postgresql"] = "sqlite"
+    shared = False
+
     def __init__(self, path: Path, vault: Vault, *, synchronous: str = "FULL") -> None:
         self._path = path
         self._vault = vault
         self._synchronous = synchronous
         self._reader: apsw.Connection | None = None
         self._writer: Writer | None = None
+        self._wake: Callable[[], None] = _nobody
         self._randomness = SystemRandomness()
         self._writer_randomness = SystemRandomness()
         self.directory = Directory(self, vault)
@@ -47,6 +51,10 @@ class Sqlite:
     def waiting_writes(self) -> int:
         """Writes taken and not answered yet."""
         return self._writer.waiting if self._writer else 0
+
+    def on_events(self, wake: Callable[[], None]) -> None:
+        """Have `wake` called whenever events were committed here."""
+        self._wake = wake
 
     def new_app(self) -> NewApp:
         """A binding for an app that is not there yet."""
@@ -63,7 +71,11 @@ class Sqlite:
         self._reader.execute("PRAGMA query_only = 1")
         await check_master_key(self, self._vault)
         self._writer = Writer(
-            writing, self._connect(_CHECKPOINT_CACHE_KIB), self._transaction, asyncio.get_running_loop()
+            writing,
+            self._connect(_CHECKPOINT_CACHE_KIB),
+            self._transaction,
+            asyncio.get_running_loop(),
+            lambda: self._wake(),
         )
 
     async def close(self) -> None:
@@ -136,10 +148,15 @@ class Sqlite:
         return connection
 
 
+def _nobody() -> None:
+    """Nobody waits for events."""
+
+
 class _On:
     """Reads on one connection (Reads)."""
 
     __slots__ = ("_execute",)
+    engine: Literal["sqlite", "postgresql"] = "sqlite"
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._execute = connection.execute

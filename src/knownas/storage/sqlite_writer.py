@@ -63,11 +63,14 @@ class Writer:
         checkpointing: apsw.Connection,
         transaction: Callable[[apsw.Connection, Binding], SqlTransaction],
         loop: asyncio.AbstractEventLoop,
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._connection = connection
         self._checkpointing = checkpointing
         self._transaction = transaction
         self._loop = loop
+        self._wake = wake
+        self._told = False
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._waiting = 0
         self._stopping = False
@@ -144,6 +147,7 @@ class Writer:
         """Run the group in one transaction and settle all of it."""
         if self._long_log.is_set():
             self._empty_log()
+        self._told = False
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             for job in group:
@@ -153,7 +157,7 @@ class Writer:
         except BaseException as failure:  # noqa: BLE001  whatever it was, nobody may wait for ever
             self._give_up(group, failure)
         try:
-            self._loop.call_soon_threadsafe(self._settle, group)
+            self._loop.call_soon_threadsafe(self._settle, group, self._told)
         except RuntimeError:
             _log.warning("the event loop closed before %d writes could be answered", len(group))
 
@@ -194,6 +198,8 @@ class Writer:
             job.failure = failure
         else:
             self._connection.execute("RELEASE unit")
+            if tx.unit.events:
+                self._told = True
             return
         self._connection.execute("ROLLBACK TO unit")
         self._connection.execute("RELEASE unit")
@@ -211,9 +217,11 @@ class Writer:
             refusal.__cause__ = failure
             job.failure = refusal
 
-    def _settle(self, group: list[Job]) -> None:
-        """Answer everybody who still waits, on the loop's thread."""
+    def _settle(self, group: list[Job], told: bool = False) -> None:
+        """Answer everybody who still waits, on the loop's thread, and wake whoever reads events when there are any."""
         self._waiting -= len(group)
+        if told:
+            self._wake()
         for job in group:
             if job.future.done():
                 continue

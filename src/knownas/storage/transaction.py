@@ -7,16 +7,26 @@ from msgspec import Struct
 from knownas.apps import AppSettings
 from knownas.storage.accounts import AccountRows
 from knownas.storage.apps import AppRows
+from knownas.storage.attachments import AttachmentRows
+from knownas.storage.clients import ClientRows
 from knownas.storage.conflicts import ConflictRows
+from knownas.storage.conversations import ConversationRows
+from knownas.storage.deliveries import DeliveryRows
 from knownas.storage.devices import DeviceRows
 from knownas.storage.identities import IdentityRows
 from knownas.storage.integrations import IntegrationRows
 from knownas.storage.keys import KeyRows
+from knownas.storage.leases import LeaseRows
 from knownas.storage.merges import MergeRows
+from knownas.storage.messages import MessageRows
+from knownas.storage.oauth import OAuthRows
+from knownas.storage.outbox import OutboxRows
 from knownas.storage.sessions import SessionRows
+from knownas.storage.switchboards import SwitchboardRows
 from knownas.storage.unit import Unit
 from knownas.storage.users import UserRows
 from knownas.storage.vault import Vault
+from knownas.storage.webhooks import WebhookRows
 
 RACES: Final = 20
 """How often a verb is run after it lost a race; the winner's rows are there to be seen each time."""
@@ -67,7 +77,7 @@ class SqlTransaction:
 
     @property
     def integrations(self) -> IntegrationRows:
-        return IntegrationRows(self.unit)
+        return IntegrationRows(self.unit, self._vault)
 
     @property
     def users(self) -> UserRows:
@@ -86,12 +96,52 @@ class SqlTransaction:
         return DeviceRows(self.unit)
 
     @property
+    def clients(self) -> ClientRows:
+        return ClientRows(self.unit)
+
+    @property
     def conflicts(self) -> ConflictRows:
         return ConflictRows(self.unit)
 
     @property
+    def leases(self) -> LeaseRows:
+        return LeaseRows(self.unit)
+
+    @property
     def merges(self) -> MergeRows:
         return MergeRows(self.unit)
+
+    @property
+    def oauth(self) -> OAuthRows:
+        return OAuthRows(self.unit)
+
+    @property
+    def conversations(self) -> ConversationRows:
+        return ConversationRows(self.unit)
+
+    @property
+    def messages(self) -> MessageRows:
+        return MessageRows(self.unit)
+
+    @property
+    def switchboards(self) -> SwitchboardRows:
+        return SwitchboardRows(self.unit)
+
+    @property
+    def attachments(self) -> AttachmentRows:
+        return AttachmentRows(self.unit)
+
+    @property
+    def webhooks(self) -> WebhookRows:
+        return WebhookRows(self.unit, self._vault)
+
+    @property
+    def outbox(self) -> OutboxRows:
+        return OutboxRows(self.unit)
+
+    @property
+    def deliveries(self) -> DeliveryRows:
+        return DeliveryRows(self.unit, self._vault)
 
     def new_id(self) -> str:
         """A fresh id."""
@@ -102,8 +152,14 @@ class SqlTransaction:
         return self.unit.randomness.secret()
 
     def emit(self, event: Struct) -> None:
-        """Hold the event for the outbox, in its user's stream or the app's."""
-        stream = getattr(event, "user_id", None) or self.unit.app_id
+        """Hold the event for the outbox, in its user's stream, else its conversation's, else the app's."""
+        stream = getattr(event, "user_id", None)
+        if stream is None:
+            stream = getattr(event, "conversation_id", None)
+            if stream is None:
+                stream = self.unit.app_id
+            else:
+                self.unit.tables[stream] = "conversations"
         self.unit.events.setdefault(stream, []).append(event)
 
 

@@ -5,7 +5,7 @@ returned. SQLite runs them one after the other, PostgreSQL as a single data-modi
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -54,6 +54,11 @@ class Patch:
 
 class Reads(Protocol):
     """How an engine answers a query."""
+
+    @property
+    def engine(self) -> Literal["sqlite", "postgresql"]:
+        """Which one it is, for the few statements of which there are two texts."""
+        ...
 
     async def row(self, sql: str, *params: Any) -> Row | None:
         """The first row, or None."""
@@ -139,6 +144,10 @@ class Unit:
         """Run this statement at the end; `$1` is the app id."""
         self.held.append(Held(sql, (self.app_id, *params), must, ordered, slight))
 
+    def hold_outside(self, sql: str, *params: Any, must: bool = False) -> None:
+        """Run this statement at the end, on what belongs to no app or to several; nothing is put before its parameters."""
+        self.held.append(Held(sql, params, must))
+
     def hold_for_all(self, sql: str, ids: list[str]) -> None:
         """Run this statement for all of these ids, which it names as `{ids}`, some at a time."""
         for some in chunks(ids):
@@ -156,6 +165,11 @@ class Unit:
         if found is None:
             found = self.patches[stream] = Patch()
         return found
+
+    @property
+    def engine(self) -> Literal["sqlite", "postgresql"]:
+        """Which of the two texts of a statement is to be run, where there are two."""
+        return self._engine.engine
 
     def new_id(self) -> str:
         """A fresh id."""

@@ -6,14 +6,16 @@ from typing import Any, Final
 import msgspec
 
 from knownas.identities import Identity
+from knownas.identities.brands import branded
 from knownas.identities.normalise import normalise
 from knownas.storage.parameters import chunks, id_list
 from knownas.storage.unit import Row, Unit
 from knownas.users import User
 
 USER_COLUMNS: Final = """u.id, u.external_id, u.authenticated, u.given_name, u.surname, u.email, u.avatar_url, u.locale,
-    u.metadata, u.signed_up_at, u.to_be_retained, u.client_id, u.created_at, u.revision, u.absorbed, u.merged_into"""
-USER_WIDTH: Final = 16
+    u.metadata, u.signed_up_at, u.to_be_retained, u.client_id, u.created_at, u.brand_id, u.zendesk_id,
+    u.revision, u.absorbed, u.merged_into"""
+USER_WIDTH: Final = 18
 
 _SHOWN: Final = f"""
     SELECT {USER_COLUMNS}, s.type, s.value, s.verification, s.key
@@ -29,6 +31,9 @@ BY_EXTERNAL_ID: Final = f"""
     LEFT JOIN identities s
         ON s.app_id = u.app_id AND s.user_id = u.id AND s.type <> 'external_id' AND s.owned = 1
     WHERE x.app_id = $1 AND x.type = 'external_id' AND x.key = $2 AND x.owned = 1"""  # noqa: S608
+BY_ZENDESK_ID: Final = f"""
+    {_SHOWN} AND u.id = (SELECT user_id FROM zendesk_links WHERE app_id = $1 AND zendesk_id = $2)"""  # noqa: S608
+LINK_ZENDESK: Final = "INSERT INTO zendesk_links (app_id, zendesk_id, user_id, created_at) VALUES ($1, $2, $3, $4)"
 HOLDERS_OF: Final = """
     SELECT user_id, 1 AS owned FROM identities WHERE app_id = $1 AND type = $2 AND key = $3 AND owned = 1
     UNION ALL
@@ -47,13 +52,16 @@ MEMBERS: Final = """
     SELECT id FROM member"""
 INSERT_USER: Final = """
     INSERT INTO users (app_id, id, external_id, authenticated, given_name, surname, email, avatar_url, locale,
-        metadata, signed_up_at, to_be_retained, client_id, created_at, revision, absorbed, merged_into, seq)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1, 0, NULL, $15)"""
+        metadata, signed_up_at, to_be_retained, client_id, created_at, brand_id, zendesk_id,
+        revision, absorbed, merged_into, seq)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 1, 0, NULL, $17)"""
 
 REMOVE_ROWS: Final = (
     "DELETE FROM identities WHERE app_id = $1 AND user_id IN {ids}",
     "DELETE FROM devices WHERE app_id = $1 AND user_id IN {ids}",
     "DELETE FROM sessions WHERE app_id = $1 AND user_id IN {ids}",
+    "DELETE FROM clients WHERE app_id = $1 AND user_id IN {ids}",
+    "DELETE FROM zendesk_links WHERE app_id = $1 AND user_id IN {ids}",
     "DELETE FROM events WHERE app_id = $1 AND stream IN {ids}",
     "DELETE FROM merges WHERE app_id = $1 AND (surviving IN {ids} OR discarded IN {ids})",
 )
@@ -80,9 +88,14 @@ class UserRows:
         """The user or the survivor."""
         return await self._survivor(await self._unit.rows(BY_ID, user_id))
 
-    async def by_external_id(self, external_id: str) -> User | None:
+    async def by_external_id(self, external_id: str, brand_id: str | None = None) -> User | None:
         """The user or the survivor."""
-        return await self._survivor(await self._unit.rows(BY_EXTERNAL_ID, normalise("external_id", external_id)))
+        key = branded("external_id", external_id, brand_id) if brand_id else normalise("external_id", external_id)
+        return await self._survivor(await self._unit.rows(BY_EXTERNAL_ID, key))
+
+    async def by_zendesk_id(self, zendesk_id: str) -> User | None:
+        """The user or the survivor."""
+        return await self._survivor(await self._unit.rows(BY_ZENDESK_ID, zendesk_id))
 
     async def by_email(self, email_key: str) -> list[User]:
         """The owner first, then the claimants."""
@@ -106,11 +119,13 @@ class UserRows:
             user.given_name, user.surname, user.email, user.avatar_url, user.locale, to_json(user.metadata),
             user.signed_up_at,
             None if user.to_be_retained is None else int(user.to_be_retained), user.client_id, user.created_at,
+            user.brand_id, user.zendesk_id,
         )  # fmt: skip
 
     def rely_on(self, user: User) -> None:
-        """Guard her row by the revision that was read."""
-        self._unit.patch(user.id).revision = user.revision
+        """Guard her row by the revision that was read. One whom this unit makes needs no guard."""
+        if user.id not in self._unit.fresh:
+            self._unit.patch(user.id).revision = user.revision
 
     def change(self, user: User, **columns: object) -> None:
         """Hold new values for her row, guarded."""
@@ -121,6 +136,17 @@ class UserRows:
                 patch.columns[name] = to_json(value)
             else:
                 patch.columns[name] = int(value) if isinstance(value, bool) else value
+
+    def link_zendesk(self, user: User, zendesk_id: str) -> None:
+        """Hold the link, guarded by its primary key, and what the user shows."""
+        self.change(user, zendesk_id=zendesk_id)
+        self._unit.hold(LINK_ZENDESK, zendesk_id, user.id, self._unit.now)
+
+    def drop_external_id(self, members: list[str], external_id: str) -> None:
+        """Hold it on the rows of those merged away, which no patch touches."""
+        for some in chunks(members):
+            sql = "UPDATE users SET external_id = NULL WHERE app_id = $1 AND id IN " + id_list(some)  # noqa: S608
+            self._unit.hold(f"{sql} AND external_id = ${len(some) + 2}", *some, external_id)
 
     def remove(self, user: User, members: list[str]) -> None:
         """Hold the removal of all rows that carry these ids."""
@@ -186,5 +212,5 @@ def user_of(row: Row, identities: tuple[Identity, ...] = ()) -> User:
     return User(
         row[0], row[1], row[2] == 1, row[3], row[4], row[5], row[6], row[7],
         {} if row[8] == "{}" else _decode_metadata(row[8]), row[9], None if retained is None else retained == 1,
-        row[11], row[12], row[13], row[14], row[15], identities,
+        row[11], row[12], row[15], row[16], row[17], identities, row[13], row[14],
     )  # fmt: skip

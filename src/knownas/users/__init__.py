@@ -14,7 +14,8 @@ class User(Struct, frozen=True):
     """One user as stored. Times are in milliseconds.
 
     `revision` changes with every write of the user; `absorbed` is how many users were merged into this one. An
-    `anonymous` user has no external id. `email` is a label that somebody typed, never an identity (R2).
+    `anonymous` user has no external id. `email` is a label that somebody typed, never an identity (R2). A user with a
+    `brand_id` is separated from those of other brands; `zendesk_id` is what Zendesk Support calls her.
     """
 
     id: str
@@ -34,6 +35,8 @@ class User(Struct, frozen=True):
     absorbed: int = 0
     merged_into: str | None = None
     identities: tuple[Identity, ...] = ()
+    brand_id: str | None = None
+    zendesk_id: str | None = None
 
     @property
     def anonymous(self) -> bool:
@@ -68,10 +71,14 @@ class UserCreated(Struct, frozen=True, tag_field="event", tag="user.created"):
 
 
 class UserIdentified(Struct, frozen=True, tag_field="event", tag="user.identified"):
-    """A user who was anonymous now has an external id, and keeps id and history."""
+    """A user who was anonymous now has an external id, and keeps id and history.
+
+    `user` is given where the business's server said who she is; at a login, sessions.UserAuthenticated has her.
+    """
 
     user_id: str
     external_id: str
+    user: User | None = None
 
 
 class UserUpdated(Struct, frozen=True, tag_field="event", tag="user.updated"):
@@ -88,9 +95,14 @@ class UserErased(Struct, frozen=True, tag_field="event", tag="user.erased"):
 
 
 class UserRemoved(Struct, frozen=True, tag_field="event", tag="user.removed"):
-    """The user is gone with everything that was theirs. Numbered in the app's sequence: the user's is gone too."""
+    """The user is gone with everything that was theirs. Numbered in the app's sequence: the user's is gone too.
+
+    `external_id` is there only where a webhook asks to be told (docs/decisions/0011-webhooks.md).
+    """
 
     removed_user_id: str
+    external_id: str | None = None
+    authenticated: bool = False
 
 
 class UserNotFound(DomainError):
@@ -127,8 +139,12 @@ class Users(Protocol):
         """The user with this id, or the survivor it was merged into, with owned identities; or None."""
         ...
 
-    async def by_external_id(self, external_id: str) -> User | None:
-        """The user with this external id, or the survivor, with owned identities; or None."""
+    async def by_external_id(self, external_id: str, brand_id: str | None = None) -> User | None:
+        """The user with this external id, or the survivor, with owned identities; or None. In a brand, the brand's."""
+        ...
+
+    async def by_zendesk_id(self, zendesk_id: str) -> User | None:
+        """The user whom this Zendesk id was linked to, or the survivor; or None."""
         ...
 
     async def by_email(self, email_key: str) -> list[User]:
@@ -149,6 +165,14 @@ class Users(Protocol):
 
     def change(self, user: User, **columns: object) -> None:
         """Hold new values for some of the user's fields, relying on how she was read."""
+        ...
+
+    def link_zendesk(self, user: User, zendesk_id: str) -> None:
+        """Hold the Zendesk id as this user's; loses its race when it has been somebody's before."""
+        ...
+
+    def drop_external_id(self, members: list[str], external_id: str) -> None:
+        """Hold that those who were merged away do not carry this external id any more."""
         ...
 
     def remove(self, user: User, members: list[str]) -> None:

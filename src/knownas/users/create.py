@@ -3,14 +3,20 @@
 from msgspec import UNSET
 
 from knownas.identities import Identity
-from knownas.identities.normalise import normalise
+from knownas.identities.brands import branded, check_brand
 from knownas.transaction import Transaction
 from knownas.users import HowCreated, User, UserChanges, UserCreated, UserExists
 from knownas.users.metadata import merge_metadata
 
 
 def new_user(
-    tx: Transaction, external_id: str | None, how: HowCreated, profile: UserChanges, *, authenticated: bool
+    tx: Transaction,
+    external_id: str | None,
+    how: HowCreated,
+    profile: UserChanges,
+    *,
+    authenticated: bool,
+    brand_id: str | None = None,
 ) -> User:
     """Hold a new user, with an external id or without, for writing. Emits user.created."""
     user = User(
@@ -27,15 +33,18 @@ def new_user(
         to_be_retained=None if profile.to_be_retained is UNSET else profile.to_be_retained,
         client_id=tx.new_id(),
         created_at=tx.now,
+        brand_id=brand_id,
     )
     tx.users.add(user)
     tx.emit(UserCreated(user.id, external_id, how))
     return user
 
 
-def own_external_id(tx: Transaction, user_id: str, external_id: str, asserted_by: str) -> None:
-    """Hold the external id as this user's, guarded by the unique index (R1)."""
-    key = normalise("external_id", external_id)
+def own_external_id(
+    tx: Transaction, user_id: str, external_id: str, asserted_by: str, brand_id: str | None = None
+) -> None:
+    """Hold the external id as this user's, in her brand or in none, guarded by the unique index (R1)."""
+    key = branded("external_id", external_id, brand_id)
     tx.identities.add(
         Identity(
             user_id,
@@ -50,14 +59,18 @@ def own_external_id(tx: Transaction, user_id: str, external_id: str, asserted_by
     )
 
 
-async def create_user(tx: Transaction, external_id: str | None, profile: UserChanges, asserted_by: str) -> User:
-    """A new user with the profile given; `asserted_by` is the key that says so.
+async def create_user(
+    tx: Transaction, external_id: str | None, profile: UserChanges, asserted_by: str, brand_id: str | None = None
+) -> User:
+    """A new user with the profile given, of a brand or of none; `asserted_by` is the key that says so.
 
     Raises UserExists when the external id is taken, InvalidIdentity when it cannot be one. Emits user.created.
     """
-    if external_id is not None and await tx.users.by_external_id(external_id) is not None:
+    if brand_id is not None:
+        check_brand(brand_id)
+    if external_id is not None and await tx.users.by_external_id(external_id, brand_id) is not None:
         raise UserExists
-    user = new_user(tx, external_id, "api", profile, authenticated=False)
+    user = new_user(tx, external_id, "api", profile, authenticated=False, brand_id=brand_id)
     if external_id is not None:
-        own_external_id(tx, user.id, external_id, asserted_by)
+        own_external_id(tx, user.id, external_id, asserted_by, brand_id)
     return user

@@ -52,17 +52,16 @@ async def update_user(
         return apply(tx, user, changes)
     if user.external_id is not None:
         raise InvalidUser("externalId cannot be changed once it is set")
-    if await tx.users.by_external_id(external_id) is not None:
+    if await tx.users.by_external_id(external_id, user.brand_id) is not None:
         raise UserExists
-    updated = apply(tx, user, changes)
-    identify(tx, user, external_id, asserted_by)
-    return structs.replace(updated, external_id=external_id)
+    return identify(tx, apply(tx, user, changes), external_id, asserted_by)
 
 
 def identify(tx: Transaction, user: User, external_id: str, asserted_by: str, *, authenticated: bool = False) -> User:
     """Hold the external id for an anonymous user, who keeps id and history; her sessions end. Emits user.identified."""
     tx.users.change(user, external_id=external_id, authenticated=authenticated or user.authenticated)
-    own_external_id(tx, user.id, external_id, asserted_by)
+    own_external_id(tx, user.id, external_id, asserted_by, user.brand_id)
     tx.sessions.end_all([user.id])
-    tx.emit(UserIdentified(user.id, external_id))
-    return structs.replace(user, external_id=external_id, authenticated=authenticated or user.authenticated)
+    identified = structs.replace(user, external_id=external_id, authenticated=authenticated or user.authenticated)
+    tx.emit(UserIdentified(user.id, external_id, None if authenticated else identified))
+    return identified

@@ -1,0 +1,304 @@
+"""Stored conversations and who takes part in them."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from knownas.conversations import MESSAGES_AT_MOST, ClientAssociation, Conversation, Holder, Participant
+from knownas.storage.parameters import chunks, id_list
+from knownas.storage.unit import Row, Unit
+from knownas.storage.users import UserRows, to_json
+
+CONVERSATION_COLUMNS: Final = """c.id, c.type, c.display_name, c.description, c.icon_url, c.metadata, c.default_of,
+    c.business_last_read, c.last_message_at, c.message_count, c.created_at, c.revision, c.merged_into,
+    a.id, a.name, a.integration_id, a.integration_type, w.id, w.name, w.integration_id, w.integration_type"""
+CONVERSATION_WIDTH: Final = 21
+HOLDERS: Final = """
+    LEFT JOIN switchboard_integrations a ON a.app_id = c.app_id AND a.id = c.active_holder
+    LEFT JOIN switchboard_integrations w ON w.app_id = c.app_id AND w.id = c.pending_holder"""
+_FROM: Final = f"SELECT {CONVERSATION_COLUMNS} FROM conversations c {HOLDERS} WHERE c.app_id = $1"  # noqa: S608
+_PARTICIPANT: Final = """p.id, p.conversation_id, p.user_id, p.unread_count, p.last_read, p.associations, p.joined_at,
+    u.external_id, u.client_id, u.merged_into"""
+PARTICIPANTS_READ: Final = 1000
+
+BY_ID: Final = f"{_FROM} AND c.id = $2"
+WITH_PARTICIPANTS: Final = f"""
+    SELECT {CONVERSATION_COLUMNS}, {_PARTICIPANT} FROM conversations c {HOLDERS}
+    LEFT JOIN participants p ON p.app_id = c.app_id AND p.conversation_id = c.id
+    LEFT JOIN users u ON u.app_id = p.app_id AND u.id = p.user_id
+    WHERE c.app_id = $1 AND c.id = $2 ORDER BY p.id LIMIT {PARTICIPANTS_READ}"""  # noqa: S608
+OF_USER: Final = f"""{_FROM} AND c.merged_into IS NULL AND c.id IN (
+        SELECT m.conversation_id FROM participants m WHERE m.app_id = $1 AND m.user_id IN {{ids}}
+    )"""  # noqa: S608
+DEFAULT_OF: Final = f"{_FROM} AND c.merged_into IS NULL AND c.default_of IN "
+# The whole family of one conversation, found along the pointers from the survivor down.
+FAMILY: Final = """
+    WITH RECURSIVE family(id) AS (
+        SELECT CAST($2 AS TEXT)
+        UNION
+        SELECT c.id FROM conversations c JOIN family f ON c.app_id = $1 AND c.merged_into = f.id
+    )
+    SELECT id FROM family"""
+SOME: Final = f"{_FROM} AND c.merged_into IS NULL AND c.id > $2 ORDER BY c.id LIMIT $3"
+
+INSERT_CONVERSATION: Final = """
+    INSERT INTO conversations (app_id, id, type, display_name, description, icon_url, metadata, default_of,
+        business_last_read, last_message_at, message_count, active_holder, pending_holder, created_at, revision,
+        merged_into, seq)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1, NULL, $15)"""
+_LAST_MESSAGE_AT: Final = 9  # where these two stand among the parameters
+_MESSAGE_COUNT: Final = 10
+INSERT_PARTICIPANT: Final = """
+    INSERT INTO participants (app_id, conversation_id, id, user_id, unread_count, last_read, associations, joined_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"""
+# A user's place, under whichever of the ids that stand for her.
+_HERS: Final = """app_id = $1 AND conversation_id = $2 AND user_id {operator} (
+        WITH RECURSIVE member(id) AS (
+            SELECT CAST($3 AS TEXT)
+            UNION
+            SELECT u.id FROM users u JOIN member m ON u.app_id = $1 AND u.merged_into = m.id
+        )
+        SELECT id FROM member
+    )"""
+UNREAD: Final = "UPDATE participants SET unread_count = unread_count + 1 WHERE app_id = $1 AND conversation_id = $2"
+UNREAD_BY_OTHERS: Final = (
+    f"UPDATE participants SET unread_count = unread_count + 1 WHERE {_HERS.format(operator='NOT IN')}"  # noqa: S608
+)
+READ: Final = f"UPDATE participants SET unread_count = 0, last_read = $4 WHERE {_HERS.format(operator='IN')}"  # noqa: S608
+SET_ASSOCIATIONS: Final = (
+    "UPDATE participants SET associations = $4 WHERE app_id = $1 AND conversation_id = $2 AND id = $3"
+)
+ADD_UNREAD: Final = """
+    UPDATE participants SET unread_count = unread_count + CAST($4 AS BIGINT)
+    WHERE app_id = $1 AND conversation_id = $2 AND id = $3"""
+REMOVE_PARTICIPANT: Final = f"DELETE FROM participants WHERE {_HERS.format(operator='IN')}"  # noqa: S608
+REMEMBER: Final = """
+    INSERT INTO former_participants (app_id, user_id, conversation_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"""
+REMOVE_CONVERSATION: Final = """
+    DELETE FROM conversations WHERE app_id = $1 AND id = $2 AND revision = $3 AND merged_into IS NULL"""
+REMOVE_ROWS: Final = (
+    "DELETE FROM participants WHERE app_id = $1 AND conversation_id IN {ids}",
+    "DELETE FROM messages WHERE app_id = $1 AND conversation_id IN {ids}",
+    "DELETE FROM events WHERE app_id = $1 AND stream IN {ids}",
+)
+
+# What a user leaves behind when she goes, or is erased. The statements run in this order, before her own row goes.
+_WHERE_SHE_IS_NAMED: Final = """
+        SELECT conversation_id FROM participants WHERE app_id = $1 AND user_id IN {ids}
+        UNION SELECT conversation_id FROM former_participants WHERE app_id = $1 AND user_id IN {ids}
+        UNION SELECT conversation_id FROM messages WHERE app_id = $1 AND author_id IN {ids}"""
+_HER_PERSONAL: Final = """
+        SELECT p.conversation_id FROM participants p
+        JOIN conversations c ON c.app_id = p.app_id AND c.id = p.conversation_id
+        WHERE p.app_id = $1 AND p.user_id IN {ids} AND c.type = 'personal'"""
+FORGET_IN_GROUPS: Final = f"""
+    DELETE FROM events WHERE app_id = $1 AND stream IN ({_WHERE_SHE_IS_NAMED}) AND EXISTS (
+        SELECT 1 FROM users n WHERE n.app_id = $1 AND n.id IN {{ids}} AND events.body LIKE '%"' || n.id || '"%'
+    )"""  # noqa: S608
+REMOVE_WITH_USERS: Final = (
+    FORGET_IN_GROUPS,
+    """UPDATE conversations SET revision = revision + 1, message_count = message_count - (
+            SELECT count(*) FROM messages m
+            WHERE m.app_id = $1 AND m.conversation_id = conversations.id AND m.author_id IN {ids}
+        )
+        WHERE app_id = $1 AND type = 'sdkGroup' AND id IN (
+            SELECT conversation_id FROM messages WHERE app_id = $1 AND author_id IN {ids}
+        )""",
+    f"DELETE FROM messages WHERE app_id = $1 AND conversation_id IN ({_HER_PERSONAL})",  # noqa: S608
+    "DELETE FROM messages WHERE app_id = $1 AND author_id IN {ids}",
+    f"DELETE FROM events WHERE app_id = $1 AND stream IN ({_HER_PERSONAL})",  # noqa: S608
+    f"DELETE FROM conversations WHERE app_id = $1 AND id IN ({_HER_PERSONAL})",  # noqa: S608
+    "DELETE FROM participants WHERE app_id = $1 AND user_id IN {ids}",
+    "DELETE FROM former_participants WHERE app_id = $1 AND user_id IN {ids}",
+)
+
+
+class ConversationRows:
+    """Conversations and participants (knownas.conversations.Conversations) as rows."""
+
+    __slots__ = ("_unit",)
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+
+    async def by_id(self, conversation_id: str) -> Conversation | None:
+        """The conversation or the survivor; follows pointers, which never form a circle."""
+        row = await self._unit.row(BY_ID, conversation_id)
+        while row is not None and row[12] is not None:
+            row = await self._unit.row(BY_ID, row[12])
+        return conversation_of(row) if row else None
+
+    async def with_participants(self, conversation_id: str) -> tuple[Conversation, list[Participant]] | None:
+        """The conversation or the survivor, with those who take part in it, in one question in the common case."""
+        rows = await self._unit.rows(WITH_PARTICIPANTS, conversation_id)
+        while rows and rows[0][12] is not None:
+            rows = await self._unit.rows(WITH_PARTICIPANTS, rows[0][12])
+        if not rows:
+            return None
+        seats = [row[CONVERSATION_WIDTH:] for row in rows if row[CONVERSATION_WIDTH] is not None]
+        return conversation_of(rows[0]), await self._seated(seats)
+
+    async def participants(
+        self, conversation_id: str, *, after: str | None, before: str | None, limit: int
+    ) -> list[Participant]:
+        """A page out of all of them, who are few: two that stand for one user would else be told on two pages."""
+        found = await self.with_participants(conversation_id)
+        seats = found[1] if found else []
+        if before is not None:
+            return [seat for seat in seats if seat.id < before][-limit:]
+        return [seat for seat in seats if after is None or seat.id > after][:limit]
+
+    async def of_user(
+        self, members: list[str], *, after: str | None, before: str | None, limit: int
+    ) -> list[Conversation]:
+        """In creation order, on one side of an id."""
+        side, order = ("<", "DESC") if before is not None else (">", "ASC")
+        found: dict[str, Conversation] = {}
+        for some in chunks(members):
+            at = len(some) + 2
+            sql = (
+                f"{OF_USER.replace('{ids}', id_list(some))} AND c.id {side} ${at} ORDER BY c.id {order} LIMIT ${at + 1}"
+            )
+            for row in await self._unit.rows(sql, *some, before or after or "", limit):
+                found[row[0]] = conversation_of(row)
+        ordered = sorted(found.values(), key=lambda conversation: conversation.id)
+        return ordered[-limit:] if before is not None else ordered[:limit]
+
+    async def default_of(self, members: list[str]) -> Conversation | None:
+        """The default one, whichever of the ids it was made for."""
+        for some in chunks(members):
+            row = await self._unit.row(f"{DEFAULT_OF}{id_list(some)} ORDER BY c.id LIMIT 1", *some)
+            if row is not None:
+                return conversation_of(row)
+        return None
+
+    async def family(self, conversation_id: str) -> list[str]:
+        """Its own id and those merged into it."""
+        return [row[0] for row in await self._unit.rows(FAMILY, conversation_id)]
+
+    async def some(self, after: str, limit: int) -> list[Conversation]:
+        """The app's next conversations by id."""
+        return [conversation_of(row) for row in await self._unit.rows(SOME, after, limit)]
+
+    def add(self, conversation: Conversation, default_of: str | None = None) -> None:
+        """Hold the new row; loses its race when the user has a default conversation by now."""
+        self._unit.hold_fresh(
+            conversation.id, INSERT_CONVERSATION, self._unit.app_id, conversation.id, conversation.type,
+            conversation.display_name, conversation.description, conversation.icon_url,
+            to_json(conversation.metadata), default_of, conversation.business_last_read, conversation.last_message_at,
+            conversation.message_count, conversation.active.id if conversation.active else None,
+            conversation.pending.id if conversation.pending else None, conversation.created_at,
+        )  # fmt: skip
+
+    def add_participant(self, participant: Participant) -> None:
+        """Hold the new row."""
+        self._unit.hold(
+            INSERT_PARTICIPANT, participant.conversation_id, participant.id, participant.user_id,
+            participant.unread_count, participant.last_read, _associations_json(participant), participant.joined_at,
+        )  # fmt: skip
+
+    def associate(self, participant: Participant) -> None:
+        """Hold the clients through which the participant takes part."""
+        self._unit.hold(
+            SET_ASSOCIATIONS, participant.conversation_id, participant.id, _associations_json(participant), must=True
+        )
+
+    def remove_participant(self, participant: Participant) -> None:
+        """Hold the removal of her place, guarded by its being there; where she was is remembered for R10."""
+        self._unit.hold(REMOVE_PARTICIPANT, participant.conversation_id, participant.user_id, must=True)
+        self._unit.hold(REMEMBER, participant.user_id, participant.conversation_id)
+
+    def rely_on(self, conversation: Conversation) -> None:
+        """Guard the row by the revision that was read."""
+        self._unit.patch(conversation.id, "conversations").revision = conversation.revision
+
+    def change(self, conversation: Conversation, **columns: object) -> None:
+        """Hold new values for the row, guarded."""
+        self.rely_on(conversation)
+        patch = self._unit.patch(conversation.id, "conversations")
+        for name, value in columns.items():
+            patch.columns[name] = to_json(value) if isinstance(value, dict) else value
+
+    def count_message(self, conversation: Conversation, received: int, author_id: str | None) -> None:
+        """Hold one message more, also of a conversation that this unit makes."""
+        fresh = self._unit.fresh.get(conversation.id)
+        if fresh is None:
+            patch = self._unit.patch(conversation.id, "conversations")
+            patch.one_more["message_count"] = MESSAGES_AT_MOST
+            patch.columns["last_message_at"] = received
+        else:
+            params = list(fresh[1])
+            params[_LAST_MESSAGE_AT], params[_MESSAGE_COUNT] = received, params[_MESSAGE_COUNT] + 1
+            self._unit.fresh[conversation.id] = (fresh[0], tuple(params))
+        if author_id is None:
+            self._unit.hold(UNREAD, conversation.id, ordered=fresh is not None)
+        elif conversation.type != "personal":
+            self._unit.hold(UNREAD_BY_OTHERS, conversation.id, author_id, ordered=fresh is not None)
+
+    def add_unread(self, participant: Participant, count: int) -> None:
+        """Hold that so many messages more wait for the participant."""
+        self._unit.hold(ADD_UNREAD, participant.conversation_id, participant.id, count)
+
+    def read_by(self, participant: Participant, now: int) -> None:
+        """Hold that nothing waits for her any more."""
+        self._unit.hold(READ, participant.conversation_id, participant.user_id, now)
+
+    def remove(self, conversation: Conversation, family: list[str]) -> None:
+        """Hold the removal of all rows that carry these ids, and of the events in their streams."""
+        self._unit.hold(REMOVE_CONVERSATION, conversation.id, conversation.revision, must=True)
+        self._unit.hold_for_all("DELETE FROM conversations WHERE app_id = $1 AND id IN {ids}", family[1:])
+        for statement in REMOVE_ROWS:
+            self._unit.hold_for_all(statement, family)
+
+    def remove_of_users(self, members: list[str]) -> None:
+        """Hold the removal of personal conversations, and of whatever a group still has of these users."""
+        for statement in REMOVE_WITH_USERS:
+            self._unit.hold_for_all(statement, members)
+
+    def forget_users(self, members: list[str]) -> None:
+        """Hold the removal of what the events of groups say about these users."""
+        self._unit.hold_for_all(FORGET_IN_GROUPS, members)
+
+    async def _seated(self, rows: Sequence[Row]) -> list[Participant]:
+        """One participant for each user; where two ids stand for her, her own place counts, else the first."""
+        seats: dict[str, tuple[bool, Participant]] = {}
+        for row in rows:
+            user_id, external_id, client_id, former = row[2], row[7], row[8], row[9] is not None
+            if former:
+                survivor = await UserRows(self._unit).by_id(user_id)
+                if survivor is not None:
+                    user_id, external_id, client_id = survivor.id, survivor.external_id, survivor.client_id
+            known = seats.get(user_id)
+            if known is None or (known[0] and not former):
+                seats[user_id] = (former, _participant_of(row, user_id, external_id, client_id))
+        return sorted((seat for _, seat in seats.values()), key=lambda seat: seat.id)
+
+
+_decode_metadata: Final = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_associations: Final = msgspec.json.Decoder(tuple[ClientAssociation, ...]).decode
+
+
+def conversation_of(row: Row) -> Conversation:
+    """The conversation in CONVERSATION_COLUMNS, whatever follows them."""
+    return Conversation(
+        row[0], row[1], row[2], row[3], row[4], {} if row[5] == "{}" else _decode_metadata(row[5]),
+        row[6] is not None, row[7], row[8], row[9], row[10], row[11], row[12], _holder_of(row, 13), _holder_of(row, 17),
+    )  # fmt: skip
+
+
+def _holder_of(row: Row, at: int) -> Holder | None:
+    return None if row[at] is None else Holder(row[at], row[at + 1], row[at + 2], row[at + 3])
+
+
+def _associations_json(participant: Participant) -> str:
+    return msgspec.json.encode(participant.associations).decode()
+
+
+def _participant_of(row: Row, user_id: str, external_id: str | None, client_id: str | None) -> Participant:
+    """The participant in _PARTICIPANT as the survivor's; her SDK client is the one that all her devices form now."""
+    stored = () if row[5] == "[]" else _decode_associations(row[5])
+    associations = tuple(
+        ClientAssociation("sdk", client_id) if one.type == "sdk" and client_id else one for one in stored
+    )
+    return Participant(row[0], row[1], user_id, external_id, row[3], row[4], associations, row[6])

@@ -1,0 +1,164 @@
+"""Stored messages."""
+
+from functools import lru_cache
+from typing import Final
+
+from knownas.messages import Message, Reading, StoredMessage
+from knownas.messages.stored import body_of, message_of
+from knownas.storage.conversations import ConversationRows
+from knownas.storage.parameters import chunks, id_list
+from knownas.storage.unit import Row, Unit
+from knownas.storage.users import USER_COLUMNS, user_of
+
+_COLUMNS: Final = "m.id, m.conversation_id, m.received, m.author_id, m.body"
+# The one user of a personal conversation comes along; nobody is joined to a group. The page is one text among the
+# columns, so that PostgreSQL is asked once. No body holds a control character, because JSON escapes them.
+READING: Final = f"""
+    SELECT c.merged_into, EXISTS (SELECT 1 FROM conversations d WHERE d.app_id = $1 AND d.merged_into = c.id),
+        (SELECT string_agg(l.line, CAST($3 AS TEXT)) FROM (
+            SELECT m.id || ' ' || m.received || ' ' || COALESCE(m.author_id, '') || ' ' || m.body AS line
+            FROM messages m WHERE m.app_id = $1 AND m.conversation_id = $2 {{page}}
+        ) l),
+        {USER_COLUMNS}
+    FROM conversations c
+    LEFT JOIN participants p ON p.app_id = c.app_id AND p.conversation_id = c.id AND c.type = 'personal'
+    LEFT JOIN users u ON u.app_id = p.app_id AND u.id = p.user_id
+    WHERE c.app_id = $1 AND c.id = $2 LIMIT 1"""  # noqa: S608
+_LINES_AT: Final = 2
+_USER_AT: Final = 3
+_END_OF_LINE: Final = "\x1e"
+BY_IDS: Final = f"SELECT {_COLUMNS} FROM messages m WHERE m.app_id = $1 AND m.conversation_id = $2 AND m.id IN "  # noqa: S608
+BY_IDEMPOTENCY_KEY: Final = f"""
+    SELECT {_COLUMNS} FROM messages m
+    WHERE m.app_id = $1 AND m.conversation_id = $2 AND m.idempotency_key = $3"""  # noqa: S608
+INSERT_MESSAGE: Final = """
+    INSERT INTO messages (app_id, conversation_id, id, received, author_id, body, idempotency_key)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)"""
+REMOVE: Final = "DELETE FROM messages WHERE app_id = $1 AND conversation_id = $2 AND id = $3"
+LESS_UNREAD: Final = """
+    UPDATE participants SET unread_count = unread_count - 1
+    WHERE app_id = $1 AND conversation_id = $2 AND unread_count > 0 AND user_id <> $4
+        AND (last_read IS NULL OR last_read < $3)"""
+REMOVE_ALL: Final = "DELETE FROM messages WHERE app_id = $1 AND conversation_id IN {ids}"
+NOTHING_UNREAD: Final = "UPDATE participants SET unread_count = 0 WHERE app_id = $1 AND conversation_id IN {ids}"
+CONVERSATIONS_AT_ONCE: Final = 50
+"""How many conversations of a family are paged through by one statement."""
+
+
+class MessageRows:
+    """Messages (knownas.messages.Messages) as rows."""
+
+    __slots__ = ("_unit",)
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+
+    async def reading(
+        self, conversation_id: str, *, after: str | None, before: str | None, limit: int
+    ) -> Reading | None:
+        """One question, and more where conversations were merged."""
+        cursor = after or before
+        sql = _reading(limit, cursor is not None, after is None)
+        row = await self._unit.row(sql, conversation_id, _END_OF_LINE, *([cursor] if cursor else []))
+        if row is None:
+            return None
+        if row[0] is not None or row[1]:
+            conversations = ConversationRows(self._unit)
+            survivor = await conversations.by_id(conversation_id)
+            family = await conversations.family(survivor.id) if survivor else []
+            return Reading(family, {}, await self.stored_page(family, after=after, before=before, limit=limit))
+        lines = sorted(row[_LINES_AT].split(_END_OF_LINE)) if row[_LINES_AT] else []
+        rows = [
+            StoredMessage(id, conversation_id, int(at), author or None, body)
+            for id, at, author, body in (line.split(" ", 3) for line in lines)
+        ]
+        user = user_of(row[_USER_AT:]) if row[_USER_AT] is not None else None
+        return Reading([conversation_id], {user.id: user} if user and user.merged_into is None else {}, rows)
+
+    async def by_id(self, family: list[str], message_id: str) -> Message | None:
+        """The message, whichever of the conversations it is in."""
+        found = await self.by_ids(family, [message_id])
+        return found[0] if found else None
+
+    async def by_ids(self, family: list[str], message_ids: list[str]) -> list[Message]:
+        """Those that are there."""
+        found: list[Message] = []
+        for conversation_id in family:
+            for some in chunks(message_ids):
+                # One more than ids: the conversation comes before them.
+                sql = BY_IDS + id_list([conversation_id, *some]).replace("$2, ", "", 1)
+                found += [message_of(_stored(row)) for row in await self._unit.rows(sql, conversation_id, *some)]
+        return found
+
+    async def by_idempotency_key(self, conversation_id: str, key: str) -> Message | None:
+        """What was posted under this key."""
+        row = await self._unit.row(BY_IDEMPOTENCY_KEY, conversation_id, key)
+        return message_of(_stored(row)) if row else None
+
+    async def page(self, family: list[str], *, after: str | None, before: str | None, limit: int) -> list[Message]:
+        """In order of arrival, on one side of an id."""
+        return [message_of(row) for row in await self.stored_page(family, after=after, before=before, limit=limit)]
+
+    async def stored_page(
+        self, family: list[str], *, after: str | None, before: str | None, limit: int
+    ) -> list[StoredMessage]:
+        """In order of arrival, on one side of an id; each conversation of the family is read up to the limit only."""
+        backwards = after is None
+        cursor = after or before
+        found: list[Row] = []
+        for start in range(0, len(family), CONVERSATIONS_AT_ONCE):
+            some = family[start : start + CONVERSATIONS_AT_ONCE]
+            sql = _page(len(some), limit, cursor is not None, backwards)
+            found += await self._unit.rows(sql, *some, *([cursor] if cursor else []))
+        if len(family) > 1:
+            found = sorted(found, key=_id_of, reverse=backwards)[:limit]
+        return [_stored(row) for row in (reversed(found) if backwards else found)]
+
+    def add(self, message: Message, idempotency_key: str | None = None) -> None:
+        """Hold the new row; the unique index refuses a key that was used."""
+        self._unit.hold(
+            INSERT_MESSAGE, message.conversation_id, message.id, message.received, message.author.user_id,
+            body_of(message), idempotency_key,
+        )  # fmt: skip
+
+    def remove(self, message: Message) -> None:
+        """Hold its removal; it no longer counts as unread."""
+        self._unit.hold(REMOVE, message.conversation_id, message.id, must=True)
+        self._unit.hold(LESS_UNREAD, message.conversation_id, message.received, message.author.user_id or "")
+
+    def remove_all(self, family: list[str]) -> None:
+        """Hold the removal of all; nothing is unread then."""
+        self._unit.hold_for_all(REMOVE_ALL, family)
+        self._unit.hold_for_all(NOTHING_UNREAD, family)
+
+
+@lru_cache(maxsize=64)
+def _reading(limit: int, has_cursor: bool, backwards: bool) -> str:
+    return READING.format(page=_side(limit, 4 if has_cursor else None, backwards))
+
+
+@lru_cache(maxsize=512)
+def _page(conversations: int, limit: int, has_cursor: bool, backwards: bool) -> str:
+    """A page of each of so many conversations: their ids are `$2` and on, and the cursor follows them."""
+    side = _side(limit, conversations + 2 if has_cursor else None, backwards)
+    pages = [
+        f"SELECT {_COLUMNS} FROM messages m WHERE m.app_id = $1 AND m.conversation_id = ${number} {side}"  # noqa: S608
+        for number in range(2, conversations + 2)
+    ]
+    if conversations == 1:
+        return pages[0]
+    return " UNION ALL ".join(f"SELECT * FROM ({page}) p{number}" for number, page in enumerate(pages))  # noqa: S608
+
+
+def _side(limit: int, cursor: int | None, backwards: bool) -> str:
+    """The end of a statement that reads up to a limit, from the cursor (the number of its parameter) or from an end."""
+    beyond = f"AND m.id {'<' if backwards else '>'} ${cursor} " if cursor else ""
+    return f"{beyond}ORDER BY m.id {'DESC' if backwards else 'ASC'} LIMIT {limit}"
+
+
+def _id_of(row: Row) -> str:
+    return str(row[0])
+
+
+def _stored(row: Row) -> StoredMessage:
+    return StoredMessage(row[0], row[1], row[2], row[3], row[4])

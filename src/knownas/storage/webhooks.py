@@ -1,0 +1,106 @@
+"""Stored webhooks, their secrets sealed."""
+
+from typing import Final
+
+import msgspec
+
+from knownas.storage.unit import Row, Unit
+from knownas.storage.vault import Vault
+from knownas.webhooks import WEBHOOKS_AT_MOST, Webhook
+
+_COLUMNS: Final = """app_id, id, integration_id, target, triggers, include_full_user, include_full_source,
+    sealed_secret, sealed_former, former_until, failing_since, disabled_at, created_at, revision,
+    EXISTS (
+        SELECT 1 FROM switchboard_integrations s JOIN switchboards b ON b.app_id = s.app_id AND b.id = s.switchboard_id
+        WHERE s.app_id = webhooks.app_id AND s.integration_id = webhooks.integration_id
+            AND s.deliver_standby_events = 0 AND b.enabled = 1
+    )"""
+BY_ID: Final = f"SELECT {_COLUMNS} FROM webhooks WHERE app_id = $1 AND id = $2"  # noqa: S608
+OF_APP: Final = f"SELECT {_COLUMNS} FROM webhooks WHERE app_id = $1 ORDER BY id LIMIT {WEBHOOKS_AT_MOST}"  # noqa: S608
+OF_INTEGRATION: Final = f"""
+    SELECT {_COLUMNS} FROM webhooks WHERE app_id = $1 AND integration_id = $2
+    ORDER BY id LIMIT {WEBHOOKS_AT_MOST}"""  # noqa: S608
+LIVE_OF: Final = f"""
+    SELECT {_COLUMNS} FROM webhooks WHERE disabled_at IS NULL AND $1 <> '' AND app_id IN """  # noqa: S608
+"""Several apps' webhooks that are switched on, for delivery. `$1` is not used: a list of ids begins with `$2`."""
+ANY_LIVE: Final = "SELECT 1 FROM webhooks WHERE disabled_at IS NULL LIMIT 1"
+
+# The lowest slot that is free. Two who find the same one collide in the index; without a free one there is no row.
+INSERT: Final = f"""
+    INSERT INTO webhooks (app_id, id, integration_id, target, triggers, include_full_user, include_full_source,
+        sealed_secret, created_at, revision, slot)
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, 1, slots.column1
+    FROM (VALUES {", ".join(f"({slot})" for slot in range(WEBHOOKS_AT_MOST))}) AS slots
+    WHERE slots.column1 NOT IN (SELECT slot FROM webhooks WHERE app_id = $1)
+    ORDER BY slots.column1 LIMIT 1"""  # noqa: S608  numbers of ours
+UPDATE: Final = """
+    UPDATE webhooks SET target = $3, triggers = $4, include_full_user = $5, include_full_source = $6,
+        sealed_secret = $7, sealed_former = $8, former_until = $9, failing_since = $10, disabled_at = $11,
+        revision = revision + 1
+    WHERE app_id = $1 AND id = $2 AND revision = $12"""
+DELETE: Final = "DELETE FROM webhooks WHERE app_id = $1 AND id = $2"
+DELETE_OF_INTEGRATION: Final = "DELETE FROM webhooks WHERE app_id = $1 AND integration_id = $2"
+
+
+class WebhookRows:
+    """Webhooks (knownas.webhooks.Webhooks) as rows."""
+
+    __slots__ = ("_unit", "_vault")
+
+    def __init__(self, unit: Unit, vault: Vault) -> None:
+        self._unit = unit
+        self._vault = vault
+
+    async def by_id(self, webhook_id: str) -> Webhook | None:
+        """The webhook, or None."""
+        row = await self._unit.row(BY_ID, webhook_id)
+        return webhook_of(row, self._vault) if row else None
+
+    async def of_app(self) -> list[Webhook]:
+        """All of the app's, oldest first."""
+        return [webhook_of(row, self._vault) for row in await self._unit.rows(OF_APP)]
+
+    async def of_integration(self, integration_id: str) -> list[Webhook]:
+        """The integration's, oldest first."""
+        return [webhook_of(row, self._vault) for row in await self._unit.rows(OF_INTEGRATION, integration_id)]
+
+    def add(self, webhook: Webhook) -> None:
+        """Hold the new row, in a free slot."""
+        self._unit.hold(
+            INSERT, webhook.id, webhook.integration_id, webhook.target, _json(webhook.triggers),
+            int(webhook.include_full_user), int(webhook.include_full_source),
+            self._vault.seal(webhook.secret, webhook.id), webhook.created_at, must=True,
+        )  # fmt: skip
+
+    def update(self, webhook: Webhook) -> None:
+        """Hold the new state, guarded by the revision."""
+        former = None if webhook.former_secret is None else self._vault.seal(webhook.former_secret, webhook.id)
+        self._unit.hold(
+            UPDATE, webhook.id, webhook.target, _json(webhook.triggers), int(webhook.include_full_user),
+            int(webhook.include_full_source), self._vault.seal(webhook.secret, webhook.id), former,
+            webhook.former_until, webhook.failing_since, webhook.disabled_at, webhook.revision, must=True,
+        )  # fmt: skip
+
+    def remove(self, webhook: Webhook) -> None:
+        """Hold the removal; loses its race when it is gone already."""
+        self._unit.hold(DELETE, webhook.id, must=True)
+
+    def remove_of_integration(self, integration_id: str) -> None:
+        """Hold the removal of however many there are."""
+        self._unit.hold(DELETE_OF_INTEGRATION, integration_id)
+
+
+def webhook_of(row: Row, vault: Vault) -> Webhook:
+    """The webhook in _COLUMNS, its secrets opened."""
+    return Webhook(
+        id=row[1], app_id=row[0], integration_id=row[2], target=row[3],
+        triggers=msgspec.json.decode(row[4], type=tuple[str, ...]), include_full_user=row[5] == 1,
+        include_full_source=row[6] == 1, secret=vault.open(row[7], row[1]), created_at=row[12],
+        former_secret=None if row[8] is None else vault.open(row[8], row[1]), former_until=row[9],
+        failing_since=row[10], disabled_at=row[11], revision=row[13],
+        in_control_only=bool(row[14]),
+    )  # fmt: skip
+
+
+def _json(triggers: tuple[str, ...]) -> str:
+    return msgspec.json.encode(triggers).decode()
