@@ -23,6 +23,7 @@ from bench.measure import Bench, Figure, Settings
 from bench.processes import ROOT, Cores, cpu_s, memory_mib
 from bench.scenarios import SCENARIOS, Scenario
 from bench.seed import BY_HTTP, TEMPLATE, sample_ids, seed_bulk, seed_by_http
+from bench.seed_messages import seed_messages, template
 from bench.targets import Memory, verdicts
 from bench.tokens import Signer
 from bench.world import World, known_person
@@ -60,12 +61,13 @@ class Runner:
             database = stack.enter_context(ENGINES[engine](folder, self.cores.load))
             self.databases[engine] = database.facts
             bare = await stack.enter_async_context(server.bare(self.cores.server, folder / "bare.log"))
-            app = await self._seed(database, users, folder)
+            app, conversations = await self._seed(database, users, folder)
             running = await stack.enter_async_context(
                 server.knownas(database.url, self.cores.server, folder / "server.log")
             )
             world = _world(app, running.address, users)
             world.user_ids = await sample_ids(world)
+            world.conversations = conversations
             meters: Meters = {"server": partial(cpu_s, running.pid), **database.meters}
             bench = Bench(self._settings, bare.address, {"server": partial(cpu_s, bare.pid)}, meters)
             for scenario in self._scenarios:
@@ -78,18 +80,26 @@ class Runner:
             used = memory_mib(running.pid)
             self.memory.append(Memory(engine, users, used["rss"], used["peak"]))
 
-    async def _seed(self, database: Database, users: int, folder: Path) -> server.App:
-        """Make the schema, the app and its users; the server that helped is stopped again."""
+    async def _seed(self, database: Database, users: int, folder: Path) -> tuple[server.App, list[tuple[str, str]]]:
+        """Make the schema, the app, its users and their conversations; the server that helped is stopped again."""
+        in_conversations = any(scenario.in_conversations for scenario in self._scenarios)
         self._console.print(f"seeding {users:,} users")
         async with server.knownas(database.url, self.cores.server, folder / "seed.log") as running:
             app = server.create_app(database.url)
             people = [known_person(number) for number in range(users)] if users <= BY_HTTP else [TEMPLATE]
-            await seed_by_http(_world(app, running.address, users), people)
+            world = _world(app, running.address, users)
+            await seed_by_http(world, people)
+            copied = await template(world, people[0].external_id) if in_conversations else None
         if users > BY_HTTP:
             started_at = monotonic()
             await seed_bulk(database.url, app.id, users)
             self._console.print(f"loaded in {monotonic() - started_at:.0f} s")
-        return app
+        if copied is None:
+            return app, []
+        started_at = monotonic()
+        conversations = await seed_messages(database.url, app.id, *copied, users)
+        self._console.print(f"messages loaded in {monotonic() - started_at:.0f} s")
+        return app, conversations
 
 
 def _world(app: server.App, address: Address, users: int) -> World:

@@ -19,6 +19,8 @@ class Scenario:
     expected: int
     requests: Callable[[World, int], Sequence[bytes]]
     before: Callable[[World, int], Sequence[bytes]] | None = None
+    in_conversations: bool = False
+    """Whether it needs users who have conversations with messages."""
 
 
 def _get_user(world: World, count: int) -> Sequence[bytes]:
@@ -49,6 +51,18 @@ def _login_refused(world: World, count: int) -> Sequence[bytes]:
     return [world.login(claimant, claimant.device) for claimant in claimants]
 
 
+def _message_post(world: World, count: int) -> Sequence[bytes]:
+    """Every other message is a user's."""
+    pairs = world.conversations
+    chosen = (pairs[secrets.randbelow(len(pairs))] for _ in range(count))
+    return [world.post_message(pair[0], pair[1] if turn % 2 else None) for turn, pair in enumerate(chosen)]
+
+
+def _messages_last_100(world: World, count: int) -> Sequence[bytes]:
+    pool = [world.list_messages(conversation_id) for conversation_id, _ in world.conversations]
+    return (pool * (count // len(pool) + 1))[:count]
+
+
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
@@ -63,5 +77,19 @@ SCENARIOS = {
         ),
         Scenario("login_first", "a new external id with a verified email", 200, _login_first),
         Scenario("login_refused", "a new external id, email owned by another", 409, _login_refused),
+        Scenario(
+            "message_post",
+            "a backend posts a text, its own and a user's in turn",
+            201,
+            _message_post,
+            in_conversations=True,
+        ),
+        Scenario(
+            "messages_last_100",
+            "a backend reads the last page of a conversation",
+            200,
+            _messages_last_100,
+            in_conversations=True,
+        ),
     )
 }

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from time import time_ns
 from typing import Any
 
@@ -22,9 +22,14 @@ TEMPLATE = Person("bench-template", "bench-template@example.com", "7e3a91" + "0f
 """Whom bulk loading copies."""
 OF_A_USER = {"users": "id", "identities": "user_id", "devices": "user_id", "sessions": "user_id", "events": "stream"}
 """The tables that a first login writes to, and the column that names the user."""
+GIVEN = frozenset({"position", "written_in"})
+"""Columns in which the database itself says what came when."""
 TEMPLATE_ID = "SELECT user_id FROM identities WHERE app_id = $1 AND type = 'external_id' AND value = $2"
 INTEGRATION_IDS = "SELECT id FROM integrations WHERE app_id = $1"
 ID = re.compile(r"\b[0-9a-f]{24}\b")
+COLUMNS_OF = """
+    SELECT attname FROM pg_attribute
+    WHERE attrelid = CAST(CAST($1 AS TEXT) AS regclass) AND attnum > 0 AND NOT attisdropped ORDER BY attnum"""
 SQLITE = "sqlite:///"
 
 Row = tuple[Any, ...]
@@ -65,13 +70,19 @@ def _seed_sqlite(file: str, app_id: str, n: int) -> None:
     with database:
         ((template_id,),) = database.execute(TEMPLATE_ID, (app_id, TEMPLATE.external_id)).fetchall()
         not_hers = {app_id, *(id for (id,) in database.execute(INTEGRATION_IDS, (app_id,)))}
+        columns = {
+            table: _copied_columns(
+                row[0] for row in database.execute("SELECT name FROM pragma_table_info(?)", (table,))
+            )
+            for table in OF_A_USER
+        }
         tables = {
-            table: database.execute(_rows_of(table, column), (app_id, template_id)).fetchall()
+            table: database.execute(_rows_of(table, columns[table], column), (app_id, template_id)).fetchall()
             for table, column in OF_A_USER.items()
         }
         for table, copies in copied(tables, not_hers, n):
-            slots = ", ".join("?" * len(tables[table][0]))
-            database.executemany(f"INSERT INTO {table} VALUES ({slots})", copies)
+            slots = ", ".join("?" * len(columns[table]))
+            database.executemany(f"INSERT INTO {table} ({', '.join(columns[table])}) VALUES ({slots})", copies)
     database.execute("PRAGMA journal_mode = WAL")
     database.close()
     descriptor = os.open(file, os.O_RDWR)
@@ -85,12 +96,19 @@ async def _seed_postgres(url: str, app_id: str, n: int) -> None:
         async with database.transaction():
             template_id = await database.fetchval(TEMPLATE_ID, app_id, TEMPLATE.external_id)
             not_hers = {app_id, *(row["id"] for row in await database.fetch(INTEGRATION_IDS, app_id))}
+            columns = {
+                table: _copied_columns(row["attname"] for row in await database.fetch(COLUMNS_OF, table))
+                for table in OF_A_USER
+            }
             tables = {
-                table: [tuple(row) for row in await database.fetch(_rows_of(table, column), app_id, template_id)]
+                table: [
+                    tuple(row)
+                    for row in await database.fetch(_rows_of(table, columns[table], column), app_id, template_id)
+                ]
                 for table, column in OF_A_USER.items()
             }
             for table, copies in copied(tables, not_hers, n):
-                await database.copy_records_to_table(table, records=copies, timeout=SEED_S * 4)
+                await database.copy_records_to_table(table, records=copies, columns=columns[table], timeout=SEED_S * 4)
         # What autovacuum and the checkpointer would otherwise do during the windows.
         await database.execute("VACUUM ANALYZE", timeout=SEED_S)
         await database.execute("CHECKPOINT", timeout=SEED_S)
@@ -98,8 +116,12 @@ async def _seed_postgres(url: str, app_id: str, n: int) -> None:
         await database.close()
 
 
-def _rows_of(table: str, column: str) -> str:
-    return f"SELECT * FROM {table} WHERE app_id = $1 AND {column} = $2"
+def _copied_columns(names: Iterable[Any]) -> list[str]:
+    return [name for name in names if name not in GIVEN]
+
+
+def _rows_of(table: str, columns: Sequence[str], column: str) -> str:
+    return f"SELECT {', '.join(columns)} FROM {table} WHERE app_id = $1 AND {column} = $2"
 
 
 def copied(

@@ -34,7 +34,7 @@ async def knownas(url: str, core: int, log: Path) -> AsyncIterator[Running]:
     """Serve the database at `url` from `core` until the block ends."""
     address = free_address()
     command = [sys.executable, "-m", "knownas", "serve", "--host", address.host, "--port", str(address.port)]
-    with pinned([*command, "--database", url], core, log, env=_environment()) as process:
+    with pinned([*command, "--database", url], core, log, env=own_environment()) as process:
         await until_ready(process, address, log)
         yield Running(process.pid, address)
 
@@ -52,12 +52,12 @@ async def bare(core: int, log: Path) -> AsyncIterator[Running]:
 def create_app(url: str) -> App:
     """Make the app through the CLI, as an operator would."""
     command = [sys.executable, "-m", "knownas", "apps", "create", "bench", "--database", url, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, env=_environment(), timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, env=own_environment(), timeout=60)
     if done.returncode:
         raise RuntimeError(f"knownas apps create failed ({done.returncode}):\n{done.stdout}{done.stderr}")
     made = json.loads(done.stdout)
     return App(made["app"]["id"], made["key"]["id"], made["key"]["secret"], made["integration"]["id"])
 
 
-def _environment() -> dict[str, str]:
+def own_environment() -> dict[str, str]:
     return {**environment(), "KNOWNAS_MASTER_KEY": os.environ.get("KNOWNAS_MASTER_KEY", MASTER_KEY)}

@@ -10,6 +10,8 @@ SHARES = {
     "get_user": {"sqlite": 0.58, "postgres": 0.28},
     "login_known": {"sqlite": 0.22, "postgres": 0.14},
     "login_first": {"sqlite": 0.18, "postgres": 0.12},
+    "message_post": {"sqlite": 0.12, "postgres": 0.09},
+    "messages_last_100": {"sqlite": 0.15, "postgres": 0.15},
 }
 COSTS = {
     # scenario: clean scenarios, and how many times dearer than each of them it may be
@@ -20,6 +22,9 @@ GROWTH = {
     "get_user": 1.3,
     "login_known": 1.3,
     "login_first": 1.3,
+    # 150,000 messages beside 10,000,000 (seed_messages.py)
+    "message_post": 1.5,
+    "messages_last_100": 1.5,
 }
 PEAK_MIB = 200.0
 

@@ -48,6 +48,8 @@ class World:
     signer: Signer
     users: int
     user_ids: list[str] = field(default_factory=list)
+    conversations: list[tuple[str, str]] = field(default_factory=list)
+    """Ids of seeded conversations and of who takes part in them."""
 
     def __post_init__(self) -> None:
         self.known_users = self.users
@@ -90,6 +92,28 @@ class World:
         body = json.dumps({"userId": person.external_id, "client": client}, separators=(",", ":")).encode()
         token = self.signer.user(person.external_id, person.email)
         return self._request("POST", f"/sdk/v2/apps/{self.app_id}/login", token, body)
+
+    def create_conversation(self, user_id: str) -> bytes:
+        """As a backend opens a user's conversation."""
+        body = {"type": "personal", "participants": [{"userId": user_id, "subscribeSDKClient": True}]}
+        return self._post(f"/v2/apps/{self.app_id}/conversations", body)
+
+    def post_message(self, conversation_id: str, user_id: str | None = None) -> bytes:
+        """As a backend says something new, in its own name or in a user's."""
+        author = (
+            {"type": "business", "displayName": "Support"} if user_id is None else {"type": "user", "userId": user_id}
+        )
+        text = f"Your order {next(self._serial)} is on its way. It will be with you on Thursday, before noon."
+        body = {"author": author, "content": {"type": "text", "text": text}}
+        return self._post(f"/v2/apps/{self.app_id}/conversations/{conversation_id}/messages", body)
+
+    def list_messages(self, conversation_id: str) -> bytes:
+        """As a backend reads the last page of a conversation."""
+        path = f"/v2/apps/{self.app_id}/conversations/{conversation_id}/messages"
+        return self._request("GET", path, self._app_token)
+
+    def _post(self, path: str, body: object) -> bytes:
+        return self._request("POST", path, self._app_token, json.dumps(body, separators=(",", ":")).encode())
 
     def _request(self, method: str, path: str, token: str, body: bytes = b"") -> bytes:
         head = f"{method} {path} HTTP/1.1\r\nhost: {self.address.host}\r\nauthorization: Bearer {token}\r\n"

@@ -2,21 +2,33 @@
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import asynccontextmanager, nullcontext
+from random import SystemRandom
+from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from knownas.attachments import Files
 from knownas.database import Database
-from knownas.http import pages, sdk, sunshine_v2
+from knownas.delivery.request import Renderer
+from knownas.delivery.service import delivering
+from knownas.events import decode_event
+from knownas.http import files, oauth, pages, sdk, sunshine_v2
 from knownas.http.edge import Edge
 from knownas.http.metrics import Metrics
 from knownas.http.services import Services
+from knownas.http.sunshine_v2.webhook_events import told
 from knownas.keys.verified import VerifiedTokens
 from knownas.settings import Settings, load_settings
+from knownas.storage.chance import now_ms
+from knownas.storage.files import LocalFiles
 from knownas.storage.open import database_at, sqlite_path
 from knownas.storage.vault import Vault, load_master_key
+from knownas.upkeep.service import keeping_up
+
+RENDERER: Final = Renderer(decode_event, told)
+"""What webhooks are sent: events in the shape of the v2 API."""
 
 
 def open_database(settings: Settings) -> Database:
@@ -28,6 +40,20 @@ def open_database(settings: Settings) -> Database:
     return database_at(settings.database, Vault(load_master_key(key_file, settings.master_key)))
 
 
+def open_files(settings: Settings) -> Files:
+    """Where the settings say that attached files are: a bucket or a folder. Nothing is asked of it yet."""
+    if settings.s3_bucket:
+        from knownas.storage.files_s3 import Bucket, S3Files  # a large library, for those who use it
+
+        return S3Files(
+            Bucket(
+                settings.s3_endpoint, settings.s3_region, settings.s3_bucket, settings.s3_key, settings.s3_secret,
+                settings.s3_prefix,
+            )
+        )  # fmt: skip
+    return LocalFiles(settings.attachments_folder(sqlite_path(settings.database)))
+
+
 def create_app(settings: Settings | None = None) -> Edge:
     """The ASGI application; it opens and closes its database with its lifespan."""
     settings = settings or load_settings()
@@ -37,6 +63,7 @@ def create_app(settings: Settings | None = None) -> Edge:
         tokens=VerifiedTokens(),
         metrics=Metrics(),
         clock=time.time,
+        files=open_files(settings),
         public_url=settings.public_url.rstrip("/") or None,
     )
 
@@ -44,11 +71,28 @@ def create_app(settings: Settings | None = None) -> Edge:
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
         await database.start()
         try:
-            yield {}
+            async with background() if settings.background else nullcontext():
+                yield {}
         finally:
             await database.close()
 
+    @asynccontextmanager
+    async def background() -> AsyncIterator[None]:
+        async with (
+            keeping_up(database, services.files, now_ms),
+            delivering(
+                database,
+                RENDERER,
+                now_ms,
+                SystemRandom().random,
+                private_too=settings.webhook_private_addresses,
+                kept_days=settings.events_kept_days,
+            ),
+        ):
+            yield
+
+    site_pages = {**pages.PAGES, files.PATH: files.serve}
     site = Starlette(
-        routes=[Route(path, pages.served_with(services, page)) for path, page in pages.PAGES.items()], lifespan=lifespan
+        routes=[Route(path, pages.served_with(services, page)) for path, page in site_pages.items()], lifespan=lifespan
     )
-    return Edge(services, [sunshine_v2.FACADE, sdk.FACADE], site)
+    return Edge(services, [sunshine_v2.FACADE, sdk.FACADE, oauth.FACADE], site)

@@ -24,6 +24,16 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     master_key: str
     master_key_file: str
     public_url: str
+    attachments_dir: str
+    s3_endpoint: str
+    s3_region: str
+    s3_bucket: str
+    s3_prefix: str
+    s3_key: str
+    s3_secret: str
+    webhook_private_addresses: bool
+    events_kept_days: int
+    background: bool
     workers: int
     log_level: str
 
@@ -35,6 +45,12 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         if self.master_key_file:
             return Path(self.master_key_file)
         return (database_file.parent if database_file else Path()) / "knownas.key"
+
+    def attachments_folder(self, database_file: Path | None) -> Path:
+        """Where attached files lie: the folder that is set, else beside the database's file, else in this folder."""
+        if self.attachments_dir:
+            return Path(self.attachments_dir)
+        return (database_file.parent if database_file else Path()) / "attachments"
 
 
 def load_settings(environment: Mapping[str, str] = os.environ, **overrides: Any) -> Settings:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from knownas import __version__
-from knownas.cli import apps, demo, explain, keys, serve, token, users
+from knownas.cli import apps, demo, events, explain, keys, oauth, serve, token, users, webhooks
 from knownas.cli.terminal import REFUSALS, say, show_refusal
 
 # No tracebacks with local variables: they would show secrets.
@@ -32,7 +32,10 @@ cli.command("serve")(serve.serve)
 cli.command("demo")(demo.demo)
 cli.add_typer(apps.commands, name="apps")
 cli.add_typer(keys.commands, name="keys")
+cli.add_typer(oauth.commands, name="oauth")
 cli.add_typer(users.commands, name="users")
+cli.add_typer(webhooks.commands, name="webhooks")
+cli.add_typer(events.commands, name="events")
 cli.command("token")(token.sign)
 cli.command("explain")(explain.explain_token)
 

@@ -3,33 +3,20 @@
 from typing import Annotated
 
 import typer
-from msgspec import Struct
 
-from knownas.accounts import Account
 from knownas.apps import App, AppSettings
-from knownas.apps.create import create_app, open_account
+from knownas.apps.create import open_account
+from knownas.apps.equip import EquippedApp, equip_app
 from knownas.cli.database import with_database
 from knownas.cli.terminal import DatabaseOption, JsonOption, Refused, say, show_fields, show_json, show_table
 from knownas.database import Database
 from knownas.http.wire import iso
-from knownas.integrations import SDK_PLATFORMS, Integration, SdkPlatform
-from knownas.integrations.create import create_integration
-from knownas.keys import Key
-from knownas.keys.create import create_key
+from knownas.integrations import SDK_PLATFORMS, SdkPlatform
 from knownas.transaction import Transaction
 
 NAME_CHARACTERS = 100
 LISTED_AT_MOST = 1000
 commands = typer.Typer(help="Apps: pools of users in which identities are unique.", no_args_is_help=True)
-
-
-class NewApp(Struct, frozen=True):
-    """An app with what it takes to use it."""
-
-    account: Account
-    app: App
-    key: Key
-    integrations: list[Integration]
 
 
 @commands.command("create")
@@ -91,22 +78,14 @@ def check_name(name: str) -> None:
 
 async def make_app(
     database: Database, name: str, platforms: tuple[SdkPlatform, ...], settings: AppSettings | None = None
-) -> NewApp:
+) -> EquippedApp:
     """The app with its key and its integrations, all or nothing; the account is made before it where there is none."""
     binding = database.new_app()
     account = await database.write(binding, open_account)
-    return await database.write(binding, _equip, account, name, platforms, settings)
+    return await database.write(binding, equip_app, account, name, platforms, settings)
 
 
 async def all_apps(tx: Transaction) -> list[App]:
     """The apps of this installation's account."""
     account = await tx.accounts.first()
     return await tx.apps.page(account.id, after=None, before=None, limit=LISTED_AT_MOST) if account else []
-
-
-async def _equip(
-    tx: Transaction, account: Account, name: str, platforms: tuple[SdkPlatform, ...], settings: AppSettings | None
-) -> NewApp:
-    key = await create_key(tx, account.id, "default")
-    app = await create_app(tx, account.id, name, settings)
-    return NewApp(account, app, key, [await create_integration(tx, platform) for platform in platforms])

@@ -1,5 +1,6 @@
 """One request as endpoints see it, and the answer they give."""
 
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
@@ -78,29 +79,57 @@ class Call:
         """The address under which the caller reached this server, such as `https://chat.example.org`."""
         if self.services.public_url:
             return self.services.public_url
+        return self.host_origin
+
+    @property
+    def host_origin(self) -> str:
+        """The address that this request's Host header names, whatever the settings say."""
         host = (self.header(b"host") or b"127.0.0.1").decode("latin-1")
         return f"{self.scope['scheme']}://{host}"
+
+    async def chunks(self, limit: int, too_large: DomainError | None = None) -> AsyncIterator[bytes]:
+        """The body as it arrives, for those who need not have it whole; once, and instead of `body`.
+
+        Raises `too_large`, else TooLarge, as soon as it is known to be longer than the limit.
+        """
+        refusal = too_large or TooLarge(limit)
+        if self._announced() > limit:
+            raise refusal
+        size, more = 0, True
+        while more:
+            chunk, more = await self._next()
+            size += len(chunk)
+            if size > limit:
+                raise refusal
+            if chunk:
+                yield chunk
+
+    async def _next(self) -> tuple[bytes, bool]:
+        """What arrives next of the body, and whether more does."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise InvalidBody("The connection was closed before the whole body had arrived")
+        return message.get("body", b""), message.get("more_body", False)
+
+    def _announced(self) -> int:
+        """The length that the caller says the body has; 0 where it does not say."""
+        announced = self.header(b"content-length")
+        # Any number of digits may come, and int() refuses to read thousands of them.
+        return int(announced.lstrip(b"0")[:19] or b"0") if announced is not None and announced.isdigit() else 0
 
     async def body(self, limit: int = JSON_BYTES) -> bytes:
         """The whole body. Raises TooLarge, before reading it where the caller says its length."""
         if self._body is not None:
             return self._body
-        announced = self.header(b"content-length")
-        # Any number of digits may come, and int() refuses to read thousands of them.
-        if announced is not None and announced.isdigit() and int(announced.lstrip(b"0")[:19] or b"0") > limit:
+        if self._announced() > limit:
             raise TooLarge(limit)
-        chunks, size = [], 0
-        while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise InvalidBody("The connection was closed before the whole body had arrived")
-            chunk = message.get("body", b"")
+        chunks, size, more = [], 0, True
+        while more:
+            chunk, more = await self._next()
             size += len(chunk)
             if size > limit:
                 raise TooLarge(limit)
             chunks.append(chunk)
-            if not message.get("more_body", False):
-                break
         self._body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         return self._body
 

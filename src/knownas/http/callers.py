@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from knownas.errors import DomainError
 from knownas.keys import Key, is_key_id
 from knownas.keys.tokens import LEEWAY_S, ServerClaims, TokenRefused, UserClaims, read_header, verify
+from knownas.oauth import TOKEN_PREFIX
 from knownas.sessions import AnonymousProof
 from knownas.sessions.tokens import hash_of
 
@@ -67,15 +68,29 @@ async def server_caller(services: "Services", authorization: bytes | None) -> Se
 async def _server_caller(services: "Services", authorization: bytes | None) -> ServerClaims | UserClaims:
     scheme, credentials = _split(authorization)
     if scheme == "bearer":
+        if credentials.startswith(TOKEN_PREFIX):
+            return await _holder_of(services, credentials)
         return await claims_of(services, credentials)
-    key_id, secret = _basic(credentials)
+    return _claims_of_key(await key_shown(services, *_basic(credentials)))
+
+
+async def key_shown(services: "Services", key_id: str, secret: str) -> Key:
+    """The live key whose id and secret somebody shows. Raises InvalidCredentials."""
     found = await services.database.directory.key(key_id) if is_key_id(key_id) else None
     stored = found.key.secret if found else None
     # Compared even when there is nothing to compare with, so that time does not tell a key's existence.
     matches = hmac.compare_digest((stored or "no such key").encode(), secret.encode("utf-8", "surrogatepass"))
     if found is None or stored is None or not matches:
         raise InvalidCredentials
-    return _claims_of_key(found.key)
+    return found.key
+
+
+async def _holder_of(services: "Services", access_token: str) -> ServerClaims:
+    """Who holds an OAuth access token: random, so it is found by its hash and proves nothing by its shape."""
+    claims = await services.database.directory.access(hash_of(access_token))
+    if claims is None:
+        raise InvalidCredentials("The access token is unknown or was revoked", "oauth.token.unknown")
+    return claims
 
 
 async def user_caller(

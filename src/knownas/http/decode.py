@@ -66,7 +66,10 @@ def parse_query(query: bytes) -> dict[str, Any]:
                 raise InvalidBody("Invalid query parameters")
             inner[bracketed[2]] = value
         elif value.startswith("{"):
-            inner = decode_json(value.encode(), dict[str, Any])
+            try:
+                inner = decode_json(value.encode(), dict[str, Any])
+            except InvalidBody:
+                raise InvalidBody("Invalid query parameters") from None  # it is no body whose words would help
             parsed[name] = {**parsed[name], **inner} if isinstance(parsed.get(name), dict) else inner
         else:
             parsed[name] = value

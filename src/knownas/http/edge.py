@@ -175,9 +175,14 @@ class Edge:
 
 
 def _check_headers(headers: list[tuple[bytes, bytes]]) -> None:
-    """Their number; how many bytes they have is bounded where they are read (protocol.py)."""
+    """Their number; how many bytes they have is bounded where they are read (protocol.py).
+
+    Of two credentials somebody before us may have checked the other one, so neither counts (RFC 9110, 5.3).
+    """
     if len(headers) > HEADERS_AT_MOST:
         raise HeadersTooLarge
+    if [name for name, _ in headers].count(b"authorization") > 1:
+        raise BadRequest("The request has more than one Authorization header")
 
 
 def _cors(scope: "Scope") -> list[tuple[bytes, bytes]]:

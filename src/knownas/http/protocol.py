@@ -11,10 +11,16 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_BYTES: Final = 128 * 1024
 HEAD_TIMEOUT_S: Final = 20.0
+BODY_TIMEOUT_S: Final = 30.0
+BODY_BYTES_PER_S: Final = 16 * 1024
+"""How fast a body has to arrive after its first 30 seconds, on average: slow, but alive."""
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """Answers 431 and hangs up when a head grows too large, and hangs up on one that takes too long to arrive."""
+    """Answers 431 and hangs up when a head grows too large, and hangs up on one that takes too long to arrive.
+
+    A body that comes too slowly gets 408: it has 30 seconds, and one more for each 16 kB that came.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -22,6 +28,10 @@ class BoundedHttp(HttpToolsProtocol):
         self._progress = False
         self._unread_bytes = 0
         self._deadline: Any = None
+        self._in_body = False
+        self._body_bytes = 0
+        self._body_began = 0.0
+        self._body_check: Any = None
 
     def connection_made(self, transport: Any) -> None:
         """Give the first head its time."""
@@ -31,6 +41,7 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing to wait for any more."""
         self._stop_waiting()
+        self._stop_checking()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -42,7 +53,11 @@ class BoundedHttp(HttpToolsProtocol):
         super().data_received(data)
         if self.transport.is_closing():
             self._stop_waiting()
+            self._stop_checking()
             return
+        if self._in_body and self._body_check is None:
+            self._body_began = self.loop.time()
+            self._body_check = self.loop.call_later(BODY_TIMEOUT_S, self._check_body)
         self._unread_bytes = 0 if self._progress else self._unread_bytes + len(data)
         if self._unread_bytes > HEAD_BYTES:
             self._stop_waiting()
@@ -63,7 +78,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole. Trailers go nowhere: they would join headers that were checked (RFC 9110, 6.5.1)."""
-        self._in_head, self._progress = False, True
+        self._in_head, self._progress, self._in_body, self._body_bytes = False, True, True, 0
         super().on_headers_complete()
         self.headers = []
 
@@ -74,11 +89,14 @@ class BoundedHttp(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
         self._progress = True
+        self._body_bytes += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is whole."""
-        self._progress = True
+        self._progress, self._in_body = True, False
+        if self._body_check is not None:
+            self._stop_checking()
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -104,6 +122,29 @@ class BoundedHttp(HttpToolsProtocol):
             self._wait()  # the request before it is still being answered
         elif not self.transport.is_closing():
             self.transport.close()
+
+    def _check_body(self) -> None:
+        """Hang up on a body that is late; else look again when it would be."""
+        self._body_check = None
+        if self.transport.is_closing():
+            return
+        now, cycle = self.loop.time(), self.cycle
+        if self.flow.read_paused:  # it waits for us, and not we for it
+            self._body_began, self._body_bytes, due = now, 0, now + BODY_TIMEOUT_S
+        else:
+            due = self._body_began + BODY_TIMEOUT_S + self._body_bytes / BODY_BYTES_PER_S
+        # What still comes after the answer is only waited for so that the caller can read the answer.
+        if due > now and not cycle.response_complete:
+            self._body_check = self.loop.call_later(due - now, self._check_body)
+        elif cycle.response_started:
+            self.transport.close()
+        else:
+            self._refuse("408 Request Timeout", "request_timeout", "The body of the request arrives too slowly")
+
+    def _stop_checking(self) -> None:
+        if self._body_check is not None:
+            self._body_check.cancel()
+            self._body_check = None
 
     def _refuse(self, status: str, code: str, text: str) -> None:
         """Answer and hang up. The path may be unknown yet, so the body has the shapes of all facades."""

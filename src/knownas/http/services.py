@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from knownas.attachments import Files
 from knownas.database import Database
 from knownas.http.metrics import Metrics
+from knownas.http.multipart import Uploads
 from knownas.keys.tokens import ServerClaims, UserClaims
 from knownas.keys.verified import VerifiedTokens
 
@@ -18,6 +20,10 @@ class Services(Struct):
     metrics: Metrics
     clock: Callable[[], float]
     """Seconds since 1970."""
+    files: Files
+    """Where attached files are."""
     public_url: str | None = None
     believed: dict[bytes, tuple[int, float, ServerClaims | UserClaims]] = {}
     """Credentials lately believed, by the hash of their header (callers.py)."""
+    uploads: Uploads = field(default_factory=Uploads)
+    """Files that arrive at the moment."""

@@ -3,9 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 from msgspec import UNSET, Meta, UnsetType
 
+from knownas.http.call import Call
 from knownas.http.decode import InvalidBody
 from knownas.identities import InvalidIdentity
 from knownas.identities.normalise import normalise
@@ -46,6 +48,11 @@ def to_ms(time: datetime | None | UnsetType, where: str) -> int | None | UnsetTy
     if not _FIRST_MS <= milliseconds <= _LAST_MS:
         raise InvalidBody(f"{where} should be in the years 1 to 9999 of UTC")
     return milliseconds
+
+
+def media_url(call: Call, app_id: str, name: str, filename: str) -> str:
+    """The address under which an attachment is served (http/files.py)."""
+    return f"{call.origin}/attachments/{app_id}/{name}/{quote(filename, safe='')}"
 
 
 def email_label(email: str | None | UnsetType, where: str) -> str | None | UnsetType:

@@ -3,9 +3,11 @@
 from typing import Any, Final
 
 from knownas.apps import AppNotFound
+from knownas.http.app_scope import Forbidden
 from knownas.http.call import Answer, Call, json_answer
 from knownas.http.sdk.wire import PROFILE, REALTIME
 from knownas.integrations import IntegrationNotFound
+from knownas.integrations.origins import admits
 
 # What of a web integration's settings is meant for the page that embeds it.
 _STYLE: Final = (
@@ -21,6 +23,9 @@ async def get(call: Call) -> Answer:
     integration = await directory.integration(call.params["integration"])
     if integration is None:
         raise IntegrationNotFound
+    origin = call.header(b"origin")
+    if not admits(integration, None if origin is None else origin.decode("latin-1")):
+        raise Forbidden("The originWhitelist of this integration does not have the origin of this page")
     app = await directory.app(integration.app_id)
     if app is None:
         raise AppNotFound

@@ -1,11 +1,37 @@
 """Sunshine Conversations v2 REST, served under /v2 and /sc/v2 (spec/sunshine-v2.yaml)."""
 
 from knownas.http.edge import Facade
-from knownas.http.sunshine_v2 import apps, clients, keys, token_info, users
+from knownas.http.sunshine_v2 import (
+    activity,
+    apps,
+    attachments,
+    channel_calls,
+    clients,
+    connectors,
+    control,
+    conversations,
+    integration_keys,
+    integrations,
+    keys,
+    messages,
+    participants,
+    switchboard_integrations,
+    switchboards,
+    sync,
+    token_info,
+    users,
+    webhooks,
+)
 from knownas.http.sunshine_v2.errors import render_error
 
 _APP = "/apps/{app}"
 _USER = _APP + "/users/{user}"
+_CONVERSATION = _APP + "/conversations/{conversation}"
+_CLIENT = _APP + "/clients/{client}"
+_INTEGRATION = _APP + "/integrations/{integration}"
+_SWITCHBOARD = _APP + "/switchboards/{switchboard}"
+_LINKS = _SWITCHBOARD + "/switchboardIntegrations"
+_WEBHOOKS = _APP + "/integrations/{integration}/webhooks"
 
 FACADE = Facade(
     name="sunshine_v2",
@@ -27,9 +53,62 @@ FACADE = Facade(
         ("DELETE", _USER, users.delete),
         ("DELETE", _USER + "/personalinformation", users.delete_personal_information),
         ("GET", _USER + "/clients", clients.list_page),
+        ("POST", _USER + "/sync", sync.sync),
+        ("POST", _USER + "/clients", clients.create),
         ("DELETE", _USER + "/clients/{client}", clients.remove),
+        ("GET", _CLIENT, connectors.get),
+        ("POST", _CLIENT + "/matched", connectors.matched),
+        ("POST", _CLIENT + "/confirmed", connectors.confirmed),
+        ("POST", _CLIENT + "/blocked", connectors.blocked),
+        ("POST", _CLIENT + "/unblocked", connectors.unblocked),
+        ("POST", _CLIENT + "/failed", connectors.failed),
+        ("POST", _CLIENT + "/cancelled", connectors.cancelled),
         ("GET", _USER + "/devices", clients.list_devices_of),
         ("GET", _USER + "/devices/{device}", clients.get_device_of),
+        ("POST", _APP + "/integrations", integrations.create),
+        ("GET", _APP + "/integrations", integrations.list_page),
+        ("GET", _INTEGRATION, integrations.get),
+        ("PATCH", _INTEGRATION, integrations.update),
+        ("DELETE", _INTEGRATION, integrations.delete),
+        ("POST", _INTEGRATION + "/keys", integration_keys.create),
+        ("GET", _INTEGRATION + "/keys", integration_keys.list_all),
+        ("GET", _INTEGRATION + "/keys/{key}", integration_keys.get),
+        ("DELETE", _INTEGRATION + "/keys/{key}", integration_keys.delete),
+        ("POST", _APP + "/switchboards", switchboards.create),
+        ("GET", _APP + "/switchboards", switchboards.list_all),
+        ("PATCH", _SWITCHBOARD, switchboards.update),
+        ("DELETE", _SWITCHBOARD, switchboards.delete),
+        ("POST", _LINKS, switchboard_integrations.create),
+        ("GET", _LINKS, switchboard_integrations.list_all),
+        ("PATCH", _LINKS + "/{link}", switchboard_integrations.update),
+        ("DELETE", _LINKS + "/{link}", switchboard_integrations.delete),
+        ("POST", _CONVERSATION + "/passControl", control.pass_on),
+        ("POST", _CONVERSATION + "/offerControl", control.offer),
+        ("POST", _CONVERSATION + "/acceptControl", control.accept),
+        ("POST", _CONVERSATION + "/releaseControl", control.release),
+        ("POST", _WEBHOOKS, webhooks.create),
+        ("GET", _WEBHOOKS, webhooks.list_all),
+        ("GET", _WEBHOOKS + "/{webhook}", webhooks.get),
+        ("PATCH", _WEBHOOKS + "/{webhook}", webhooks.update),
+        ("DELETE", _WEBHOOKS + "/{webhook}", webhooks.delete),
+        ("POST", _WEBHOOKS + "/{webhook}/rotateSecret", webhooks.rotate),
+        ("POST", _APP + "/conversations", conversations.create),
+        ("GET", _APP + "/conversations", conversations.list_page),
+        ("GET", _CONVERSATION, conversations.get),
+        ("PATCH", _CONVERSATION, conversations.update),
+        ("DELETE", _CONVERSATION, conversations.delete),
+        ("POST", _CONVERSATION + "/join", participants.join),
+        ("GET", _CONVERSATION + "/participants", participants.list_page),
+        ("POST", _CONVERSATION + "/leave", participants.leave),
+        ("POST", _CONVERSATION + "/messages", messages.post),
+        ("GET", _CONVERSATION + "/messages", messages.list_page),
+        ("DELETE", _CONVERSATION + "/messages", messages.delete_all),
+        ("DELETE", _CONVERSATION + "/messages/{message}", messages.delete),
+        ("POST", _CONVERSATION + "/activity", activity.post),
+        ("POST", _APP + "/attachments", attachments.upload),
+        ("POST", _APP + "/attachments/remove", attachments.remove),
+        ("POST", _APP + "/conversations/{conversation}/download", channel_calls.download),
+        ("POST", _APP + "/conversations/{conversation}/conversionEvents", channel_calls.conversion_events),
         ("GET", "/tokenInfo", token_info.get),
     ],
     render_error=render_error,

@@ -3,6 +3,7 @@
 from knownas.http.call import Answer, Call, json_answer
 from knownas.http.decode import InvalidBody
 from knownas.http.sunshine_v2 import wire
+from knownas.http.sunshine_v2.brand import brand_of
 from knownas.http.sunshine_v2.scope import INTEGRATION, acting_on_app
 from knownas.http.sunshine_v2.wire import UserBody
 from knownas.transaction import Transaction
@@ -17,7 +18,9 @@ async def create(call: Call) -> Answer:
     """POST …/users: 201, or 409 when the external id is taken."""
     app, caller = await acting_on_app(call, INTEGRATION)
     body = await call.json(UserBody)
-    user = await call.services.database.write(app, create_user, body.external_id, body.changes(), caller.key_id)
+    user = await call.services.database.write(
+        app, create_user, body.external_id, body.changes(), caller.key_id, body.brand_id
+    )
     return json_answer({"user": wire.user(user)}, 201)
 
 
@@ -28,14 +31,14 @@ async def list_by_email_identity(call: Call) -> Answer:
     email = filters.get("identities.email") if isinstance(filters, dict) else None
     if not isinstance(email, str) or not email:
         raise InvalidBody("filter should have required property 'identities.email'")
-    users = await call.services.database.read(app, list_by_email, email)
+    users = await call.services.database.read(app, list_by_email, email, brand_of(call))
     return json_answer({"users": [wire.user(user) for user in users]})
 
 
 async def get(call: Call) -> Answer:
     """GET …/users/{id or external id}."""
     app, _ = await acting_on_app(call, INTEGRATION)
-    user = await call.services.database.read(app, get_user, call.params["user"])
+    user = await call.services.database.read(app, get_user, call.params["user"], brand_of(call))
     return json_answer({"user": wire.user(user)})
 
 
@@ -44,7 +47,7 @@ async def update(call: Call) -> Answer:
     app, caller = await acting_on_app(call, INTEGRATION)
     body = await call.json(UserBody)
     user = await call.services.database.write(
-        app, _update, call.params["user"], body.changes(), body.external_id, caller.key_id
+        app, _update, call.params["user"], brand_of(call), body.changes(), body.external_id, caller.key_id
     )
     return json_answer({"user": wire.user(user)})
 
@@ -52,27 +55,32 @@ async def update(call: Call) -> Answer:
 async def delete(call: Call) -> Answer:
     """DELETE …/users/{u}: 200 and an empty object; the user, her devices and her history are gone."""
     app, _ = await acting_on_app(call, INTEGRATION)
-    await call.services.database.write(app, _delete, call.params["user"])
+    await call.services.database.write(app, _delete, call.params["user"], brand_of(call))
     return json_answer({})
 
 
 async def delete_personal_information(call: Call) -> Answer:
     """DELETE …/users/{u}/personalinformation: 200 and what is left of the user."""
     app, _ = await acting_on_app(call, INTEGRATION)
-    user = await call.services.database.write(app, _erase, call.params["user"])
+    user = await call.services.database.write(app, _erase, call.params["user"], brand_of(call))
     return json_answer({"user": wire.user(user)})
 
 
 async def _update(
-    tx: Transaction, reference: str, changes: UserChanges, external_id: str | None, asserted_by: str
+    tx: Transaction,
+    reference: str,
+    brand_id: str | None,
+    changes: UserChanges,
+    external_id: str | None,
+    asserted_by: str,
 ) -> User:
-    user = await get_user(tx, reference)
+    user = await get_user(tx, reference, brand_id)
     return await update_user(tx, user, changes, external_id=external_id, asserted_by=asserted_by)
 
 
-async def _delete(tx: Transaction, reference: str) -> None:
-    await delete_user(tx, await get_user(tx, reference))
+async def _delete(tx: Transaction, reference: str, brand_id: str | None) -> None:
+    await delete_user(tx, await get_user(tx, reference, brand_id))
 
 
-async def _erase(tx: Transaction, reference: str) -> User:
-    return await erase_personal_information(tx, await get_user(tx, reference))
+async def _erase(tx: Transaction, reference: str, brand_id: str | None) -> User:
+    return await erase_personal_information(tx, await get_user(tx, reference, brand_id))

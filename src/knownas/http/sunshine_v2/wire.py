@@ -5,14 +5,15 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from knownas.apps import App
+from knownas.clients import Client, LinkedClient
 from knownas.devices import Device
-from knownas.devices.clients import SdkClient
 from knownas.http.wire import Locale, Metadata, Name, Timestamp, Url, email_label, iso, to_ms
 from knownas.keys import Key
 from knownas.users import User, UserChanges
 
 DisplayName = Annotated[str, Meta(min_length=1, max_length=100)]
 ExternalId = Annotated[str, Meta(min_length=1, max_length=1024)]
+BrandId = Annotated[str, Meta(min_length=1, max_length=24)]
 
 
 class Profile(Struct, rename="camel"):
@@ -29,6 +30,7 @@ class UserBody(Struct, rename="camel"):
     """`userCreateBody` and `userUpdateBody`: the latter may name the external id of a user who has none yet."""
 
     external_id: ExternalId | None = None
+    brand_id: BrandId | None = None
     signed_up_at: Timestamp | None | UnsetType = UNSET
     to_be_retained: bool | UnsetType = UNSET
     profile: Profile | None = None
@@ -111,6 +113,10 @@ def user(user: User) -> dict[str, Any]:
             for identity in user.identities
         ],
     }
+    if user.zendesk_id is not None:
+        body["zendeskId"] = user.zendesk_id
+    if user.brand_id is not None:
+        body["brandId"] = user.brand_id
     if user.signed_up_at is not None:
         body["signedUpAt"] = iso(user.signed_up_at)
     if user.to_be_retained is not None:
@@ -118,8 +124,10 @@ def user(user: User) -> dict[str, Any]:
     return body
 
 
-def client(client: SdkClient) -> dict[str, Any]:
-    """`client` of type `sdk`: v2 knows no other type for web, ios and android."""
+def client(client: Client) -> dict[str, Any]:
+    """`client`. Web, ios and android together are of type `sdk`; a linked one shows what is known of it so far."""
+    if isinstance(client, LinkedClient):
+        return _linked_client(client)
     return {
         "id": client.id,
         "type": "sdk",
@@ -127,6 +135,24 @@ def client(client: SdkClient) -> dict[str, Any]:
         "lastSeen": iso(client.last_seen),
         "linkedAt": iso(client.linked_at),
     }
+
+
+def _linked_client(client: LinkedClient) -> dict[str, Any]:
+    profile = client.profile
+    shown: dict[str, Any] = {
+        "id": client.id,
+        "type": client.link.type,
+        "status": client.status,
+        "integrationId": client.link.integration_id,
+        "externalId": profile.external_id,
+        "lastSeen": None if client.last_seen is None else iso(client.last_seen),
+        "linkedAt": None if client.linked_at is None else iso(client.linked_at),
+        "displayName": profile.display_name,
+        "avatarUrl": profile.avatar_url,
+        "info": profile.info,
+        "raw": profile.raw,
+    }
+    return {name: value for name, value in shown.items() if value is not None}
 
 
 def device(device: Device, client_id: str) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Tell webhooks what was committed: the outbox in, HTTP out (docs/decisions/0008-delivery.md)."""

@@ -1,0 +1,107 @@
+"""What a receiver gets, the envelope and the headers that vouch for it, and what comes back."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct, structs
+
+from knownas import __version__
+from knownas.deliveries import Delivery, Recorded
+from knownas.webhooks import Told, Webhook
+
+DecodeEvent = Callable[[str, str], Struct | None]
+"""An event's type and body as its value; None for a type that is not known any more."""
+Tell = Callable[[Any, Webhook], Told | None]
+"""An event as this webhook is told of it; None if it is not."""
+
+EVERYTHING: Final = ("*",)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Answer(Struct, frozen=True):
+    """What came of a call: a status, or in `error` why there is none. Nothing that the receiver wrote."""
+
+    status: int | None
+    error: str | None
+    took_ms: int
+    retry_after: str | None = None
+
+
+class Renderer:
+    """Turns recorded events into what one webhook is sent."""
+
+    def __init__(self, decode_event: DecodeEvent, told: Tell) -> None:
+        self._decode = decode_event
+        self._told = told
+
+    def told(self, event: Recorded, webhook: Webhook) -> Told | None:
+        """What the webhook is told of the event, or None."""
+        value = self._decode(event.type, event.body)
+        return None if value is None else self._told(value, webhook)
+
+    def wants(self, webhook: Webhook, event: Recorded) -> bool:
+        """Whether the webhook is told of the event."""
+        return self.told(event, webhook) is not None
+
+    def body(self, delivery: Delivery, webhook: Webhook) -> bytes | None:
+        """The same bytes at each attempt, whatever became of the webhook's options; None where nothing is left."""
+        if delivery.event is None:
+            return None
+        as_then = structs.replace(
+            webhook,
+            triggers=EVERYTHING,
+            disabled_at=None,
+            in_control_only=False,
+            include_full_user=delivery.include_full_user,
+            include_full_source=delivery.include_full_source,
+        )
+        told = self.told(delivery.event, as_then)
+        return None if told is None else envelope(delivery.event, webhook, told)
+
+
+def envelope(event: Recorded, webhook: Webhook, told: Told) -> bytes:
+    """One event in the vendor's envelope."""
+    return _encode(
+        {
+            "app": {"id": webhook.app_id},
+            "webhook": {"id": webhook.id, "version": "v2"},
+            "events": [
+                {"id": event.id, "createdAt": iso(event.created_at), "type": told.trigger, "payload": told.payload}
+            ],
+        }
+    )
+
+
+def headers(webhook: Webhook, event_id: str, body: bytes, now: int) -> dict[str, str]:
+    """The vendor's shared secret, and a Standard Webhooks signature with every secret that counts at `now` (ms)."""
+    live = webhook.live_secrets(now)
+    timestamp = str(now // 1000)
+    return {
+        "content-type": "application/json",
+        "user-agent": f"Knownas/{__version__}",
+        "x-api-key": live[0],
+        "webhook-id": event_id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": " ".join(sign(secret, event_id, timestamp, body) for secret in live),
+    }
+
+
+def sign(secret: str, event_id: str, timestamp: str, body: bytes) -> str:
+    """The signature of one call. The key is the secret's text as UTF-8.
+
+    To a Standard Webhooks library the secret is therefore `whsec_` and that text in base64.
+    """
+    signed = hmac.new(secret.encode(), f"{event_id}.{timestamp}.".encode() + body, hashlib.sha256)
+    return f"v1,{base64.b64encode(signed.digest()).decode()}"
+
+
+def iso(milliseconds: int) -> str:
+    """A time as `2020-05-21T15:53:30.197Z`."""
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{(_EPOCH + timedelta(seconds=seconds)).isoformat(timespec='seconds')[:19]}.{rest:03d}Z"
