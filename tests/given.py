@@ -12,6 +12,7 @@ import msgspec
 
 from knownas.apps import App, AppSettings
 from knownas.apps.create import create_app, open_account
+from knownas.apps.update import update_app
 from knownas.conflicts import Case
 from knownas.database import Verb
 from knownas.devices import Device, DeviceInfo
@@ -124,6 +125,10 @@ class World:
     async def has_identity(self, user: User, type: IdentityType, value: str, *, owned: bool) -> None:
         """Give the user an identity, owned or merely claimed, as no verb does yet."""
         await self.do(_hold_identity, user.id, type, value, owned)
+
+    async def choose(self, **settings: Any) -> None:
+        """Change settings of the app, by their wire names; what is done from now on knows them."""
+        self.app = await self.do(update_app, None, settings)
 
     async def events(self, stream: str) -> list[Row]:
         """What the outbox says in the stream of a user or of the app, in order: type, seq, and the event's members."""
@@ -253,9 +258,11 @@ async def _hold_identity(tx: Transaction, user_id: str, type: IdentityType, valu
 def numbered_without_gaps(snapshot: Snapshot) -> bool:
     """Whether each stream's events are numbered one after the other, from 1 up to what its user or app has counted.
 
-    Where a user was erased, her stream begins with that, and those of users merged into her are empty.
+    Where a user was erased, her stream begins with that, and those of users merged into her are empty. From a group's
+    stream goes what named somebody who was removed or erased.
     """
-    counted = {row["id"]: row["seq"] for row in snapshot["users"] + snapshot["apps"]}
+    counted = {row["id"]: row["seq"] for row in snapshot["users"] + snapshot["apps"] + snapshot["conversations"]}
+    groups = {row["id"] for row in snapshot["conversations"]}
     may_be_empty = {row["id"] for row in snapshot["users"] if row["merged_into"]}
     numbers: dict[str, list[int]] = {stream: [] for stream in counted}
     for event in snapshot["events"]:
@@ -266,6 +273,7 @@ def numbered_without_gaps(snapshot: Snapshot) -> bool:
     return all(
         sorted(found) == list(range(erased.get(stream, 1), counted[stream] + 1))
         or (not found and stream in may_be_empty)
+        or (stream in groups and len(set(found)) == len(found) and max(found, default=0) <= counted[stream])
         for stream, found in numbers.items()
     )
 
@@ -292,7 +300,8 @@ def retold(snapshot: Snapshot) -> dict[str, tuple[str | None, set[str]]]:
                     devices |= of(discarded)[1]
         return external_id, devices
 
-    found = {user_id: of(user_id) for user_id in streams if user_id not in {app["id"] for app in snapshot["apps"]}}
+    others = {row["id"] for row in snapshot["apps"] + snapshot["conversations"]}
+    found = {user_id: of(user_id) for user_id in streams if user_id not in others}
     return {user_id: state for user_id, state in found.items() if user_id not in merged}
 
 

@@ -18,17 +18,17 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "knownas"
 
 # The layers. A new folder or file at the top of src/knownas is entered here, and so gets its rules.
 NOUNS = frozenset(
-    "accounts apps attachments audit clients conflicts conversations devices events identities integrations keys merges"
-    " messages sessions users webhooks".split()
+    "accounts apps attachments audit clients conflicts conversations deliveries devices events identities integrations keys leases"
+    " merges messages oauth sessions switchboards users webhooks".split()
 )
 CORE = frozenset({"errors", "ids", "transaction"})  # what nouns may use besides each other; as pure as they are
 PORT = frozenset({"database"})  # what edges know of storage
 STORAGE = frozenset({"storage"})
-EDGES = frozenset({"cli", "dashboard", "delivery", "http", "realtime"})
+EDGES = frozenset({"cli", "dashboard", "delivery", "http", "realtime", "upkeep"})
 ASSEMBLY = frozenset({"__init__", "__main__", "main", "settings"})
-FACADES = frozenset({"admin", "fusionauth", "sdk", "sunshine_v1", "sunshine_v2"})  # folders of http/
+FACADES = frozenset({"admin", "fusionauth", "oauth", "sdk", "sunshine_v1", "sunshine_v2"})  # folders of http/
 
-PURE_LIBRARIES = frozenset("cryptography email_validator idna jwt msgspec phonenumbers precis_i18n".split())
+PURE_LIBRARIES = frozenset("cryptography idna jwt markdown_it msgspec phonenumbers precis_i18n".split())
 
 # The parts of the standard library that reach the clock, chance, the machine or the network.
 IMPURE_STDLIB = frozenset(

@@ -2,8 +2,10 @@
 
 import pytest
 
-from knownas.devices import ClientNotFound, DeviceNotFound, SdkClientStays
-from knownas.devices.clients import get_device, list_clients, list_devices, remove_client
+from knownas.clients.find import list_clients
+from knownas.clients.remove import remove_client
+from knownas.devices import ClientNotFound, DeviceNotFound, SdkClient, SdkClientStays
+from knownas.devices.clients import get_device, list_devices
 from knownas.sessions.log_out import log_out
 from tests.given import Clock, World, claims, device
 
@@ -18,6 +20,7 @@ async def test_all_devices_of_a_user_are_one_client(world: World) -> None:
     assert len(devices) == 4
     assert [d.last_seen for d in devices] == sorted([d.last_seen for d in devices], reverse=True)
     [client] = await world.ask_of(ada, list_clients)
+    assert isinstance(client, SdkClient)
     assert client.id == ada.client_id
     assert client.active
     assert client.linked_at == min(d.created_at for d in devices)
@@ -31,6 +34,7 @@ async def test_a_client_is_active_while_one_of_its_devices_is(world: World) -> N
     for guid, active in ((phone.guid, True), (tablet.guid, False)):
         await world.do(log_out, claims("1234"), "1234", guid)
         [client] = await world.ask_of(ada, list_clients)
+        assert isinstance(client, SdkClient)
         assert client.active is active
 
 

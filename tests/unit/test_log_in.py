@@ -5,7 +5,7 @@ import pytest
 from knownas.conflicts import EmailContested
 from knownas.devices.clients import list_devices
 from knownas.identities import InvalidIdentity
-from knownas.merges.absorb import absorb
+from knownas.merges.absorb import merge_users
 from knownas.sessions import AnonymousProof, InvalidSession
 from knownas.sessions.log_in import log_in
 from knownas.sessions.log_out import log_out
@@ -88,7 +88,9 @@ async def test_a_visitor_is_promoted_in_place(world: World) -> None:
     assert await world.sessions_of(user.id) == 0
     with pytest.raises(InvalidSession):
         await world.ask(reach, proof(visitor), user.id)
-    assert await world.told(user.id) == ["user.created", "device.signed_in", "user.identified", "user.updated"]
+    assert await world.told(user.id) == [
+        "user.created", "device.signed_in", "user.identified", "user.updated", "user.authenticated",
+    ]  # fmt: skip
     snapshot = await world.snapshot()
     assert len(snapshot["users"]) == len(snapshot["devices"]) == 1
     assert retold(snapshot) == stored(snapshot)
@@ -140,7 +142,7 @@ async def test_every_former_id_resolves_to_the_survivor_also_through_a_chain(wor
     a, b, c = [await world.user(name) for name in ("a", "b", "c")]
 
     async def merge(tx: Transaction, surviving: str, discarded: str) -> None:
-        absorb(tx, await get_user(tx, surviving), await get_user(tx, discarded), "api")
+        await merge_users(tx, await get_user(tx, surviving), await get_user(tx, discarded), "api")
 
     await world.do(merge, b.id, a.id)
     await world.do(merge, c.id, b.id)

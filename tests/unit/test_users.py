@@ -105,7 +105,7 @@ async def test_an_anonymous_user_is_given_an_external_id_once(world: World) -> N
     assert (await world.snapshot())["sessions"] == []
     assert (await world.ask(reach, claims("1234"), "1234")).id == user.id
     assert not (await world.log_in(claims("1234"), phone, visitor)).created
-    assert await world.told(user.id) == ["user.created", "device.signed_in", "user.identified"]
+    assert await world.told(user.id) == ["user.created", "device.signed_in", "user.identified", "user.authenticated"]
     before = await world.snapshot()
     await give_external_id(world, user, "1234")
     assert await world.snapshot() == before, "the same external id again is no change"
