@@ -40,7 +40,10 @@ def demo(
     public_url: PublicUrlOption = None,
 ) -> None:
     """Serve a demo: an app "Acme" with a key and a few users, made at the first start and kept."""
-    settings = load_settings(host=host, port=port, database=database, workers=1, public_url=public_url)
+    # Whoever tries a webhook has its receiver on the same machine.
+    settings = load_settings(
+        host=host, port=port, database=database, workers=1, public_url=public_url, webhook_private_addresses=True
+    )
     serving.check(settings)
     listening = serving.listen(settings.host, settings.port)
     ready = with_settings(settings, open_demo, create=True)

@@ -30,6 +30,8 @@ def check(settings: Settings) -> None:
     """Refuse settings with which nothing can be served. Raises Refused and InvalidSetting."""
     if settings.workers < 1:
         raise InvalidSetting("Setting workers: at least one process serves")
+    if settings.events_kept_days < 1:
+        raise InvalidSetting("Setting events_kept_days: at least one day")
     if settings.workers > 1 and sqlite_path(settings.database) is not None:
         raise Refused("needs_postgresql", "A SQLite file has one writer: more than one worker needs PostgreSQL")
     if settings.log_level not in _LEVELS:

@@ -145,7 +145,7 @@ class Unit:
         self.held.append(Held(sql, (self.app_id, *params), must, ordered, slight))
 
     def hold_outside(self, sql: str, *params: Any, must: bool = False) -> None:
-        """Run this statement at the end, on what belongs to no app or to several; nothing is put before its parameters."""
+        """Run this statement at the end, on what belongs to no app or to several; its parameters are all it has."""
         self.held.append(Held(sql, params, must))
 
     def hold_for_all(self, sql: str, ids: list[str]) -> None:
