@@ -113,6 +113,9 @@ def test_a_failed_call_is_made_again_with_the_same_bytes(shop: Listening) -> Non
 def test_a_call_that_was_refused_for_good_is_made_again_only_when_asked(shop: Listening) -> None:
     database = shop.acme.server.database
     app, webhook = shop.acme.app_id, shop.first_webhook["id"]
+    [listed] = command("webhooks", "list", "--app", app, database=database)["webhooks"]
+    assert (listed["id"], listed["switchedOffAt"]) == (webhook, None)
+    assert shop.first_webhook["secret"] not in str(listed)
     shop.receiver.statuses["/ok"] = 404
     shop.post()
     shop.receiver.wait_for("/ok", 1)
@@ -147,10 +150,10 @@ def test_events_can_be_read_again_from_a_cursor(shop: Listening) -> None:
     after: list[str] = []
     seen = []
     while True:
-        page = command("events", "list", "--app", shop.acme.app_id, "--limit", "2", *after, database=database)
+        page = command("events", "list", "--app", shop.acme.app_id, "--limit", "4", *after, database=database)
         if not page["events"]:
             break
-        assert len(page["events"]) <= 2
+        assert len(page["events"]) <= 4
         seen += page["events"]
         after = ["--after", page["cursor"]]
     posted = [event["body"]["message"]["id"] for event in seen if event["type"] == "message.posted"]
