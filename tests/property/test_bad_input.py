@@ -130,8 +130,10 @@ class World:
             self.app: App = await database.write(new, make_app, account.id, "Acme")
             self.app_key = await database.write(self.app, create_key, account.id, "app")
             self.integration = await database.write(self.app, create_integration, "web")
+            # Of its own, because DELETE /oauth/authorization takes the integration whose key it is asked with.
+            own = await database.write(self.app, create_integration, "web")
             self.integration_key = await database.write(
-                self.app, create_key, account.id, "integration", "integration", self.integration.id
+                self.app, create_key, account.id, "integration", "integration", own.id
             )
             # The key of the hostile tokens: one that they are signed with, in this app.
             key = msgspec.structs.replace(tokens.key_for(), app_id=self.app.id, account_id=account.id)
