@@ -65,7 +65,6 @@ async def seed_bulk(database_url: str, app_id: str, n: int) -> None:
 
 def _seed_sqlite(file: str, app_id: str, n: int) -> None:
     database = apsw.Connection(file)
-    # Durable by the fsync at the end, which also keeps the system from writing back during the windows.
     database.execute("PRAGMA journal_mode = DELETE; PRAGMA synchronous = OFF; PRAGMA cache_size = -400000")
     with database:
         ((template_id,),) = database.execute(TEMPLATE_ID, (app_id, TEMPLATE.external_id)).fetchall()
@@ -85,6 +84,11 @@ def _seed_sqlite(file: str, app_id: str, n: int) -> None:
             database.executemany(f"INSERT INTO {table} ({', '.join(columns[table])}) VALUES ({slots})", copies)
     database.execute("PRAGMA journal_mode = WAL")
     database.close()
+    to_disk(file)
+
+
+def to_disk(file: str) -> None:
+    """Return when the file is on the disk, so that the system does not write it back during the windows."""
     descriptor = os.open(file, os.O_RDWR)
     os.fsync(descriptor)
     os.close(descriptor)

@@ -9,7 +9,7 @@ import apsw
 import asyncpg
 
 from bench.load import ask_all
-from bench.seed import SEED_S, SQLITE
+from bench.seed import SEED_S, SQLITE, to_disk
 from bench.world import World
 
 PER_CONVERSATION = 150
@@ -87,6 +87,7 @@ def _sqlite(
             database.execute(_numbered(sql), (app_id, user_id, count, *values))
     database.execute("PRAGMA journal_mode = WAL")
     database.close()
+    to_disk(file)
     return [str(id) for id in ids]
 
 

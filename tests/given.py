@@ -259,15 +259,18 @@ def numbered_without_gaps(snapshot: Snapshot) -> bool:
     """Whether each stream's events are numbered one after the other, from 1 up to what its user or app has counted.
 
     Where a user was erased, her stream begins with that, and those of users merged into her are empty. From a group's
-    stream goes what named somebody who was removed or erased.
+    stream goes what named somebody who was removed or erased; it outlives the group.
     """
     counted = {row["id"]: row["seq"] for row in snapshot["users"] + snapshot["apps"] + snapshot["conversations"]}
     groups = {row["id"] for row in snapshot["conversations"]}
+    removed_groups = {row["conversation_id"] for row in snapshot["former_participants"]}
     may_be_empty = {row["id"] for row in snapshot["users"] if row["merged_into"]}
     numbers: dict[str, list[int]] = {stream: [] for stream in counted}
     for event in snapshot["events"]:
         if event["stream"] not in counted:
-            return False
+            if event["stream"] not in removed_groups:
+                return False
+            continue
         numbers[event["stream"]].append(event["seq"])
     erased = {event["stream"]: event["seq"] for event in snapshot["events"] if event["type"] == "user.erased"}
     return all(

@@ -77,10 +77,13 @@ REMEMBER: Final = """
     INSERT INTO former_participants (app_id, user_id, conversation_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"""
 REMOVE_CONVERSATION: Final = """
     DELETE FROM conversations WHERE app_id = $1 AND id = $2 AND revision = $3 AND merged_into IS NULL"""
+# Events stay until they are pruned: some may still have to be told. Who is named in them is remembered for R10.
 REMOVE_ROWS: Final = (
+    """INSERT INTO former_participants (app_id, user_id, conversation_id)
+        SELECT app_id, user_id, conversation_id FROM participants WHERE app_id = $1 AND conversation_id IN {ids}
+        ON CONFLICT DO NOTHING""",
     "DELETE FROM participants WHERE app_id = $1 AND conversation_id IN {ids}",
     "DELETE FROM messages WHERE app_id = $1 AND conversation_id IN {ids}",
-    "DELETE FROM events WHERE app_id = $1 AND stream IN {ids}",
 )
 
 # What a user leaves behind when she goes, or is erased. The statements run in this order, before her own row goes.
@@ -245,7 +248,7 @@ class ConversationRows:
         self._unit.hold(READ, participant.conversation_id, participant.user_id, now)
 
     def remove(self, conversation: Conversation, family: list[str]) -> None:
-        """Hold the removal of all rows that carry these ids, and of the events in their streams."""
+        """Hold the removal of all rows that carry these ids; what was told of them stays in the outbox."""
         self._unit.hold(REMOVE_CONVERSATION, conversation.id, conversation.revision, must=True)
         self._unit.hold_for_all("DELETE FROM conversations WHERE app_id = $1 AND id IN {ids}", family[1:])
         for statement in REMOVE_ROWS:
