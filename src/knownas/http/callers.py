@@ -150,10 +150,16 @@ def _split(authorization: bytes | None) -> tuple[str, str]:
 
 
 def _basic(credentials: str) -> tuple[str, str]:
+    pair = basic_pair(credentials)
+    if pair is None or "\x00" in pair[0]:
+        raise InvalidCredentials("The Basic credentials are not base64 of id:secret", "basic.malformed")
+    return pair
+
+
+def basic_pair(credentials: str) -> tuple[str, str] | None:
+    """User and password of Basic credentials (RFC 7617), or None where they are not two texts in base64."""
     try:
         user, colon, password = base64.b64decode(credentials, validate=True).decode("utf-8").partition(":")
     except (binascii.Error, ValueError):
-        raise InvalidCredentials("The Basic credentials are not base64 of id:secret", "basic.malformed") from None
-    if not colon or "\x00" in user:
-        raise InvalidCredentials("The Basic credentials are not base64 of id:secret", "basic.malformed")
-    return user, password
+        return None
+    return (user, password) if colon else None

@@ -89,13 +89,14 @@ class InternalError(DomainError):
 
 
 class Facade(Struct):
-    """One wire format: its routes, its way to write errors, and the headers that all of its answers carry."""
+    """One wire format: its routes, its way to write errors, and the headers that its errors or all answers carry."""
 
     name: str
     prefixes: tuple[str, ...]
     routes: list[tuple[str, str, Endpoint]]
     render_error: Callable[[DomainError], object]
     cors: bool = False
+    error_headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class Edge:
@@ -157,7 +158,7 @@ class Edge:
 
     def _refusal(self, facade: Facade, refusal: DomainError) -> Answer:
         status: int = getattr(refusal, "status", None) or STATUS_OF[refusal.kind]
-        headers: tuple[tuple[bytes, bytes], ...] = getattr(refusal, "headers", ())
+        headers: tuple[tuple[bytes, bytes], ...] = (*getattr(refusal, "headers", ()), *facade.error_headers)
         if isinstance(refusal, Unavailable):
             headers = (*headers, (b"retry-after", b"%d" % refusal.retry_after_s))
         if status == 401:

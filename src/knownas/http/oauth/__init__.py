@@ -15,4 +15,5 @@ FACADE = Facade(
         ("DELETE", "/authorization", token.revoke),
     ],
     render_error=render_error,
+    error_headers=token.NOT_STORED,
 )

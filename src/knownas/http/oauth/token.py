@@ -1,12 +1,11 @@
 """Where a client exchanges its code, and where an integration gives its access back."""
 
-import base64
-import binascii
 from typing import Final
 from urllib.parse import unquote_plus
 
 from knownas.http.app_scope import app_for, caller_with
 from knownas.http.call import Answer, Call, json_answer
+from knownas.http.callers import basic_pair
 from knownas.http.oauth.parameters import invalid_request, of_body
 from knownas.integrations.delete import delete_integration
 from knownas.oauth import InvalidClient, InvalidGrant, OAuthRefusal
@@ -17,14 +16,6 @@ NOT_STORED: Final = ((b"cache-control", b"no-store"), (b"pragma", b"no-cache"))
 
 async def exchange(call: Call) -> Answer:
     """POST /oauth/token: 200 and a bearer token, or an error of RFC 6749, section 5.2."""
-    try:
-        return await _exchange(call)
-    except OAuthRefusal as refusal:
-        refusal.headers = NOT_STORED  # type: ignore[attr-defined]  # the edge sends what a refusal has
-        raise
-
-
-async def _exchange(call: Call) -> Answer:
     given = await of_body(call)
     client_id, secret = _client_of(call, given)
     grant_type = given.get("grant_type")
@@ -67,11 +58,10 @@ def _client_of(call: Call, given: dict[str, str]) -> tuple[str, str]:
     scheme, _, credentials = authorization.decode("latin-1").strip().partition(" ")
     if scheme.lower() != "basic":
         raise InvalidClient
-    try:
-        user, colon, password = base64.b64decode(credentials.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, ValueError):
-        raise InvalidClient from None
-    user, password = unquote_plus(user), unquote_plus(password)
-    if not colon or "\x00" in user or (client_id is not None and client_id != user):
+    pair = basic_pair(credentials.strip())
+    if pair is None:
+        raise InvalidClient
+    user, password = map(unquote_plus, pair)
+    if "\x00" in user or (client_id is not None and client_id != user):
         raise InvalidClient
     return user, password
