@@ -261,7 +261,8 @@ def numbered_without_gaps(snapshot: Snapshot) -> bool:
     Where a user was erased, her stream begins with that, and those of users merged into her are empty. From a group's
     stream goes what named somebody who was removed or erased; it outlives the group.
     """
-    counted = {row["id"]: row["seq"] for row in snapshot["users"] + snapshot["apps"] + snapshot["conversations"]}
+    counting = (snapshot[table] for table in ("users", "apps", "conversations", "conflicts"))
+    counted = {row["id"]: row["seq"] for rows in counting for row in rows}
     groups = {row["id"] for row in snapshot["conversations"]}
     removed_groups = {row["conversation_id"] for row in snapshot["former_participants"]}
     may_be_empty = {row["id"] for row in snapshot["users"] if row["merged_into"]}
@@ -303,7 +304,7 @@ def retold(snapshot: Snapshot) -> dict[str, tuple[str | None, set[str]]]:
                     devices |= of(discarded)[1]
         return external_id, devices
 
-    others = {row["id"] for row in snapshot["apps"] + snapshot["conversations"]}
+    others = {row["id"] for row in snapshot["apps"] + snapshot["conversations"] + snapshot["conflicts"]}
     found = {user_id: of(user_id) for user_id in streams if user_id not in others}
     return {user_id: state for user_id, state in found.items() if user_id not in merged}
 

@@ -18,8 +18,8 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "knownas"
 
 # The layers. A new folder or file at the top of src/knownas is entered here, and so gets its rules.
 NOUNS = frozenset(
-    "accounts apps attachments audit clients conflicts conversations deliveries devices events identities integrations"
-    " keys leases merges messages oauth sessions switchboards users webhooks".split()
+    "accounts apps attachments audit clients conflicts conversations deliveries devices erasures events identities"
+    " integrations keys leases merges messages oauth plans resolutions sessions switchboards users webhooks".split()
 )
 CORE = frozenset({"errors", "ids", "transaction"})  # what nouns may use besides each other; as pure as they are
 PORT = frozenset({"database"})  # what edges know of storage

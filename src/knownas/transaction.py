@@ -12,6 +12,7 @@ from msgspec import Struct
 from knownas.accounts import Accounts
 from knownas.apps import Apps, AppSettings
 from knownas.attachments import Attachments
+from knownas.audit import Audit
 from knownas.clients import Clients
 from knownas.conflicts import Conflicts
 from knownas.conversations import Conversations
@@ -24,6 +25,8 @@ from knownas.leases import Leases
 from knownas.merges import Merges
 from knownas.messages import Messages
 from knownas.oauth import OAuth
+from knownas.plans import Plans
+from knownas.resolutions import Resolutions
 from knownas.sessions import Sessions
 from knownas.switchboards import Switchboards
 from knownas.users import Users
@@ -69,6 +72,12 @@ class Transaction(Protocol):
     @property
     def conflicts(self) -> Conflicts: ...
     @property
+    def resolutions(self) -> Resolutions: ...
+    @property
+    def plans(self) -> Plans: ...
+    @property
+    def audit(self) -> Audit: ...
+    @property
     def leases(self) -> Leases: ...
     @property
     def merges(self) -> Merges: ...
@@ -100,7 +109,7 @@ class Transaction(Protocol):
     def emit(self, event: Struct) -> None:
         """Tell the world, once and only if this transaction commits (R11).
 
-        An event with a `user_id` is numbered in that user's sequence, else one with a `conversation_id` in that
-        conversation's, any other in the app's.
+        An event with a `case_id` is numbered in that conflict's sequence, else one with a `user_id` in that user's,
+        else one with a `conversation_id` in that conversation's, any other in the app's.
         """
         ...

@@ -14,6 +14,8 @@ from knownas.storage.parameters import for_sqlite
 
 MAY_SCAN = {
     "apps.REMOVE": "an app is removed with all that is in it",
+    "audit.LAST": "reads the one row at the end",
+    "plans.OLDEST": "reads from the beginning, up to the limit",
     "attachments.GONE": "its index holds what it looks for and nothing else",
     "attachments.REMOVE_OF_APP": "an app is removed with all that is in it",
     "migrate.APPLIED": "a row for each version",

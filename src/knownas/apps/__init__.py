@@ -1,10 +1,13 @@
 """An app: a pool of users in which identities are unique."""
 
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
 from knownas.errors import DomainError
+
+ConflictPolicy = Literal["reject", "quarantine", "transfer"]
+"""What a contested identity does to the login that asserts it (R7)."""
 
 
 class AppSettings(Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -21,6 +24,11 @@ class AppSettings(Struct, frozen=True, rename="camel", omit_defaults=True):
     disable_conversation_reopen: bool = False
 
     require_token_expiry: bool = False
+    conflict_policy: ConflictPolicy = "reject"
+    shadow_policy: ConflictPolicy | None = None
+    """A policy that is only asked what it would have done."""
+    undo_days: int = 90
+    """For how long merges and resolutions can be undone."""
 
 
 class App(Struct, frozen=True):

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from knownas.apps import AppCreated, AppUpdated
 from knownas.clients import ClientAdded, ClientRemoved, ClientUpdated
-from knownas.conflicts import IdentityContested
+from knownas.conflicts import ConflictReopened, ConflictSettled, IdentityContested
 from knownas.conversations import (
     ActivityHappened,
     ConversationCreated,
@@ -46,6 +46,8 @@ EVENTS: Final[tuple[type[Struct], ...]] = (
     ClientAdded,
     ClientRemoved,
     ClientUpdated,
+    ConflictReopened,
+    ConflictSettled,
     ControlAccepted,
     ControlFailed,
     ControlOffered,

@@ -80,6 +80,14 @@ class InvalidIdentity(DomainError):
 class Identities(Protocol):
     """What verbs ask of the app's stored identities."""
 
+    async def owned(self, type: IdentityType, key: str) -> Identity | None:
+        """The identity as its owner has it, on the row of whoever was merged into her where she got it so; or None."""
+        ...
+
+    async def of_users(self, members: list[str]) -> list[Identity]:
+        """All that these users own, external ids too, in the order in which they got them."""
+        ...
+
     def add(self, identity: Identity) -> None:
         """Hold the new identity; an owned one loses its race when somebody owns it already (R1)."""
         ...

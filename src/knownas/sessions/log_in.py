@@ -1,10 +1,10 @@
 """Exchange a token that the business signed for access as that user (R3, R6)."""
 
-from typing import Any
+from collections.abc import Callable
 
 from msgspec import structs
 
-from knownas.conflicts.open import contest
+from knownas.conflicts import RequestInfo
 from knownas.devices import DeviceInfo
 from knownas.devices.attach import attach
 from knownas.identities import Attach, Contest, Holder, Identity, IdentityAttached, IdentityTakenOver, TakeOver, decide
@@ -12,13 +12,14 @@ from knownas.identities.normalise import normalise
 from knownas.keys.tokens import UserClaims
 from knownas.merges.absorb import absorb, meet
 from knownas.sessions import Access, AnonymousProof, Situation, UserAuthenticated
+from knownas.sessions.contested import Contested, contested_email, follow_policy
+from knownas.sessions.profile import stated_profile
 from knownas.transaction import Transaction
 from knownas.users import User, UserChanges
 from knownas.users.create import new_user, own_external_id
-from knownas.users.names import MAX_NAME, split_name
 from knownas.users.update import apply, identify
 
-EmailDecision = Attach | TakeOver | None
+EmailDecision = Attach | TakeOver | Contested | None
 
 
 async def log_in(
@@ -27,12 +28,13 @@ async def log_in(
     info: DeviceInfo | None,
     proof: AnonymousProof | None,
     profile: UserChanges | None = None,
+    request: Callable[[], RequestInfo] = RequestInfo,
 ) -> Access:
     """Sign the device in as the user whom verified `claims` name; first sight creates the user.
 
     The external id alone says who this is. `proof` shows an anonymous user on this device: her history comes along,
     by promotion in place when the external id is new, by merge when it is not. `profile` is what the visitor typed
-    before; the token's own name and e-mail win over it.
+    before; the token's own name and e-mail win over it. `request` says what is known of the request, if it is asked.
 
     Raises EmailContested under the policy `reject`; the case it opened is kept, nothing else is.
     Emits user.created, user.identified or users.merged, user.updated, identity.attached, identity.contested,
@@ -41,7 +43,7 @@ async def log_in(
     email_key = normalise("email", claims.verified_email) if claims.verified_email else None
     found = await tx.sessions.situation(claims.external_id, email_key, info.guid if info else None, proof)
     visitor = found.visitor
-    email = await _decide_email(tx, claims, email_key, found)
+    email = await _decide_email(tx, claims, email_key, found, info, request)
     former = await _former_owner(tx, found)
     devices, meeting = found.devices, None
     if visitor is not None:
@@ -65,7 +67,9 @@ async def log_in(
         user = new_user(tx, claims.external_id, "login", changes, authenticated=True)
         own_external_id(tx, user.id, claims.external_id, claims.key_id)
 
-    if email is not None and email_key is not None:
+    if isinstance(email, Contested):
+        user = follow_policy(tx, email, user)
+    elif email is not None and email_key is not None:
         if any(not holder.owned for holder in found.holders):
             tx.identities.drop_claims("email", email_key)
         user = _give_email(tx, user, email, email_key, claims)
@@ -80,17 +84,15 @@ async def log_in(
     return Access(user, devices, created=found.known is None and visitor is None)
 
 
-def stated_profile(claims: UserClaims, typed: UserChanges) -> UserChanges:
-    """What the token says about the user, over what was typed. A claim that is absent says nothing. Pure."""
-    given_name, surname = split_name(claims.name)
-    stated: dict[str, Any] = {"given_name": given_name, "surname": surname} if given_name else {}
-    if claims.email:
-        stated["email"] = claims.email[:MAX_NAME]
-    return structs.replace(typed, **stated)
-
-
-async def _decide_email(tx: Transaction, claims: UserClaims, key: str | None, found: Situation) -> EmailDecision:
-    """What happens to the token's verified e-mail; a contested one is refused (R7)."""
+async def _decide_email(
+    tx: Transaction,
+    claims: UserClaims,
+    key: str | None,
+    found: Situation,
+    device: DeviceInfo | None,
+    request: Callable[[], RequestInfo],
+) -> EmailDecision:
+    """What happens to the token's verified e-mail. Raises EmailContested where a contested one is refused (R7)."""
     if key is None:
         return None
     claimant = found.known or found.visitor
@@ -101,7 +103,7 @@ async def _decide_email(tx: Transaction, claims: UserClaims, key: str | None, fo
     ]
     decision = decide(claimant.id if claimant else None, holders)
     if isinstance(decision, Contest):
-        await contest(tx, decision, "email", key, claims, claimant)
+        return await contested_email(tx, decision, claims, key, found, device, request())
     return decision if isinstance(decision, Attach | TakeOver) else None
 
 

@@ -8,6 +8,7 @@ from knownas.apps import AppSettings
 from knownas.storage.accounts import AccountRows
 from knownas.storage.apps import AppRows
 from knownas.storage.attachments import AttachmentRows
+from knownas.storage.audit import AuditRows
 from knownas.storage.clients import ClientRows
 from knownas.storage.conflicts import ConflictRows
 from knownas.storage.conversations import ConversationRows
@@ -21,6 +22,8 @@ from knownas.storage.merges import MergeRows
 from knownas.storage.messages import MessageRows
 from knownas.storage.oauth import OAuthRows
 from knownas.storage.outbox import OutboxRows
+from knownas.storage.plans import PlanRows
+from knownas.storage.resolutions import ResolutionRows
 from knownas.storage.sessions import SessionRows
 from knownas.storage.switchboards import SwitchboardRows
 from knownas.storage.unit import Unit
@@ -30,6 +33,9 @@ from knownas.storage.webhooks import WebhookRows
 
 RACES: Final = 20
 """How often a verb is run after it lost a race; the winner's rows are there to be seen each time."""
+
+_STREAMS: Final = (("case_id", "conflicts"), ("user_id", "users"), ("conversation_id", "conversations"))
+"""The members by which an event says what it is about, the first that it has, and the table that counts its events."""
 
 
 class NewApp(Struct, frozen=True):
@@ -104,6 +110,18 @@ class SqlTransaction:
         return ConflictRows(self.unit)
 
     @property
+    def resolutions(self) -> ResolutionRows:
+        return ResolutionRows(self.unit)
+
+    @property
+    def plans(self) -> PlanRows:
+        return PlanRows(self.unit)
+
+    @property
+    def audit(self) -> AuditRows:
+        return AuditRows(self.unit)
+
+    @property
     def leases(self) -> LeaseRows:
         return LeaseRows(self.unit)
 
@@ -152,14 +170,15 @@ class SqlTransaction:
         return self.unit.randomness.secret()
 
     def emit(self, event: Struct) -> None:
-        """Hold the event for the outbox, in its user's stream, else its conversation's, else the app's."""
-        stream = getattr(event, "user_id", None)
-        if stream is None:
-            stream = getattr(event, "conversation_id", None)
-            if stream is None:
-                stream = self.unit.app_id
-            else:
-                self.unit.tables[stream] = "conversations"
+        """Hold the event for the outbox, in the stream of what it is about."""
+        stream = self.unit.app_id
+        for member, table in _STREAMS:
+            found = getattr(event, member, None)
+            if found:
+                stream = found
+                if table != "users":
+                    self.unit.tables[stream] = table
+                break
         self.unit.events.setdefault(stream, []).append(event)
 
 

@@ -38,7 +38,7 @@ class Held(Struct, frozen=True):
 
 
 class Patch:
-    """New values for one row of `users`, `apps` or `conversations`, gathered because a row is written once per unit.
+    """New values for one row that counts events, gathered because a row is written once per unit.
 
     `revision` is the one that was read and relied on; the write loses its race when the row has another by now.
     `one_more` names columns that grow by one whatever they are by then, each below its limit, or the race is lost.
@@ -158,7 +158,7 @@ class Unit:
         self.fresh[stream] = (sql, params)
 
     def patch(self, stream: str, table: str = "users") -> Patch:
-        """The new values held for the row that counts a stream's events: a user's, the app's or a conversation's."""
+        """The new values held for the row that counts a stream's events: a user, the app, a conversation or a case."""
         if table != "users":
             self.tables[stream] = table
         found = self.patches.get(stream)
@@ -208,7 +208,7 @@ class Unit:
     def _update(self, stream: str, told: int) -> Held:
         """One UPDATE for all that changes in a row. It finds none when the row is gone or merged away by now."""
         table = "apps" if stream == self.app_id else self.tables.get(stream, "users")
-        where = _THE_APP if table == "apps" else _LIVE_ROW
+        where = _WHERE.get(table, _LIVE_ROW)
         params: list[Any] = [self.app_id, stream, told]
         sets = ["seq = seq + $3", "revision = revision + 1"]
         patch = self.patches.get(stream)
@@ -232,7 +232,7 @@ class Unit:
 
 
 _LIVE_ROW: Final = "app_id = $1 AND id = $2 AND merged_into IS NULL"
-_THE_APP: Final = "$1 = $2 AND id = $2"
+_WHERE: Final = {"apps": "$1 = $2 AND id = $2", "conflicts": "app_id = $1 AND id = $2"}
 INSERT_EVENT: Final = """
     INSERT INTO events (app_id, stream, seq, id, type, body, created_at)
     VALUES ($1, $2, CAST($3 AS BIGINT) - CAST($4 AS BIGINT), $5, $6, $7, $8)

@@ -19,7 +19,17 @@ def new_user(
     brand_id: str | None = None,
 ) -> User:
     """Hold a new user, with an external id or without, for writing. Emits user.created."""
-    user = User(
+    user = user_of(tx, external_id, profile, authenticated=authenticated, brand_id=brand_id)
+    tx.users.add(user)
+    tx.emit(UserCreated(user.id, external_id, how))
+    return user
+
+
+def user_of(
+    tx: Transaction, external_id: str | None, profile: UserChanges, *, authenticated: bool, brand_id: str | None = None
+) -> User:
+    """A user with a fresh id who has nothing but this profile. Nothing is held."""
+    return User(
         id=tx.new_id(),
         external_id=external_id,
         authenticated=authenticated,
@@ -35,9 +45,6 @@ def new_user(
         created_at=tx.now,
         brand_id=brand_id,
     )
-    tx.users.add(user)
-    tx.emit(UserCreated(user.id, external_id, how))
-    return user
 
 
 def own_external_id(

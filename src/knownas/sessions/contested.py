@@ -1,0 +1,81 @@
+"""A login whose verified e-mail is another user's: what the app's policy makes of it (R7)."""
+
+from msgspec import Struct, structs
+
+from knownas.conflicts import Claim, EmailContested, RequestInfo, Standing
+from knownas.conflicts.open import record
+from knownas.devices import DeviceInfo
+from knownas.errors import LostRace
+from knownas.identities import Contest, Identity
+from knownas.keys.tokens import UserClaims
+from knownas.resolutions import By
+from knownas.resolutions.hand_over import HandOver, hand_over
+from knownas.sessions import Situation
+from knownas.sessions.profile import stated_profile
+from knownas.transaction import Transaction
+from knownas.users import User, UserChanges
+from knownas.users.create import user_of
+from knownas.users.update import differences
+
+
+class Contested(Struct, frozen=True):
+    """The claim, what stands against it, and the identity as its owner has it where the policy takes it from her."""
+
+    claim: Claim
+    standing: Standing
+    held: Identity | None = None
+
+
+async def contested_email(
+    tx: Transaction,
+    contest: Contest,
+    claims: UserClaims,
+    key: str,
+    found: Situation,
+    device: DeviceInfo | None,
+    request: RequestInfo,
+) -> Contested:
+    """What there is to know of the contested e-mail before anything is written.
+
+    Under the policy `reject` this is the end of the login: the case and its event are held, and EmailContested raised.
+    """
+    email = claims.verified_email or ""
+    standing = await tx.conflicts.standing(contest.owner, "email", key, claims.external_id)
+    if standing is None:
+        raise LostRace
+    known = found.known
+    if known is not None:
+        whole = await tx.users.by_id(known.id)
+        known = structs.replace(known, identities=whole.identities) if whole else known
+    requested = _requested(tx, claims, known, Identity("", "email", email, key, True, "sso", claims.key_id, tx.now))
+    claim = Claim("email", email, key, claims.external_id, known, requested, claims.key_id, device, request)
+    if tx.settings.conflict_policy == "reject":
+        record(tx, claim, standing, known or found.visitor)
+        raise EmailContested
+    held = await tx.identities.owned("email", key) if tx.settings.conflict_policy == "transfer" else None
+    return Contested(claim, standing, held)
+
+
+def follow_policy(tx: Transaction, contested: Contested, user: User) -> User:
+    """Hold what the policy makes of the claim of `user`, who signs in: nothing under `quarantine`, else a transfer.
+
+    Emits identity.contested; under `transfer` also identity.taken_over, identity.attached and conflict.settled.
+    """
+    claim = contested.claim
+    case = record(tx, claim, contested.standing, user)
+    if contested.held is None:
+        return user
+    wanted = Identity(user.id, "email", claim.value, claim.key, True, "sso", claim.asserted_by, tx.now)
+    owner = contested.standing.owner
+    hand_over(tx, HandOver("transfer", case, contested.held, wanted, owner, claim.claimant), By("policy:transfer"))
+    return structs.replace(user, identities=(*user.identities, wanted))
+
+
+def _requested(tx: Transaction, claims: UserClaims, known: User | None, email: Identity) -> User:
+    """The claimant with the requested change applied; one who does not exist has an id that nobody will find."""
+    changes = stated_profile(claims, UserChanges())
+    if known is None:
+        made = user_of(tx, claims.external_id, changes, authenticated=True)
+        return structs.replace(made, identities=(structs.replace(email, user_id=made.id),))
+    changed = structs.replace(known, **differences(known, changes))
+    return structs.replace(changed, identities=(*known.identities, structs.replace(email, user_id=known.id)))
