@@ -2,7 +2,8 @@
 
 import pytest
 
-from knownas.conflicts import Case, ConflictPolicy, EmailContested, Evidence, RequestInfo
+from knownas.apps import ConflictPolicy
+from knownas.conflicts import Case, EmailContested, Evidence, RequestInfo
 from knownas.sessions.log_in import log_in
 from knownas.transaction import Transaction
 from tests.given import World, claims, device
