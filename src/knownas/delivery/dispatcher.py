@@ -23,6 +23,8 @@ POLL_S: Final = 0.2
 """How long an event of another process waits at most until it is noticed."""
 SOON_S: Final = 0.01
 """After activity: on PostgreSQL, what was just committed may have to wait for others that still run."""
+UNHEARD_S: Final = 0.1
+"""How long events may gather while no webhook waits for any: to look after each commit would cost a login a tenth."""
 QUEUES_EVERY_S: Final = 1.0
 LEASE_MS: Final = 10_000
 STANDBY_S: Final = 2.0
@@ -49,6 +51,7 @@ class Dispatcher:
         self._events = asyncio.Event()
         self._stopping = asyncio.Event()
         self._first = True
+        self._unheard = False
 
     def wake(self) -> None:
         """There may be events."""
@@ -124,6 +127,8 @@ class Dispatcher:
             if monotonic() >= next_housekeeping:
                 await self._forget()
                 next_housekeeping = monotonic() + HOUSEKEEPING_EVERY_S
+            if self._unheard:
+                await self._rest(UNHEARD_S)
             try:
                 await asyncio.wait_for(self._events.wait(), pause)
                 pause = SOON_S
@@ -133,6 +138,7 @@ class Dispatcher:
     async def _read_on(self) -> bool:
         """Make deliveries of the next events; whether there were any."""
         newest, events = await self._database.read(self._above, _next_events, self._read_to)
+        self._unheard = newest is not None
         if newest is not None:
             # Nobody is to be told of anything. Where we are need not be written down each time.
             self._read_to = max(self._read_to, newest)

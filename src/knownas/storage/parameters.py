@@ -26,6 +26,24 @@ def _numbered(count: int) -> str:
     return "(" + ", ".join(f"${number}" for number in range(2, count + 2)) + ")"
 
 
+_ROW: Final = re.compile(r"\s*INSERT INTO [^()]*\([^()]*\)\s*VALUES\s*(\(.*\))\s*", re.DOTALL)
+
+
+@lru_cache(maxsize=1024)
+def row_of(sql: str) -> str | None:
+    """The row in a statement that inserts one and does nothing else: `($1, $2)`."""
+    found = _ROW.fullmatch(sql)
+    return found[1] if found and "ON CONFLICT" not in sql else None
+
+
+@lru_cache(maxsize=1024)
+def many_rows(sql: str, width: int, count: int) -> str:
+    """The statement with so many rows in place of its one, each with `width` parameters of its own."""
+    row = row_of(sql) or ""
+    more = (PARAMETER.sub(lambda match, at=at: f"${int(match[1]) + at * width}", row) for at in range(1, count))  # type: ignore[misc]
+    return ", ".join((sql.strip(), *more))
+
+
 @lru_cache(maxsize=4096)
 def for_sqlite(sql: str) -> str:
     """`$1` as `?1`: SQLite would number `$1` by its first appearance, not by its digit.

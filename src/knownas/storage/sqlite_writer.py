@@ -14,9 +14,9 @@ import apsw
 
 from knownas.database import Binding
 from knownas.errors import DomainError, LostRace, Unavailable
-from knownas.storage.parameters import for_sqlite
+from knownas.storage.parameters import for_sqlite, many_rows
 from knownas.storage.transaction import SqlTransaction
-from knownas.storage.unit import SeqOf, Unit
+from knownas.storage.unit import Held, SeqOf, runs_of_rows
 
 GROUP: Final = 64
 WAITING_AT_MOST: Final = 4096
@@ -187,9 +187,8 @@ class Writer:
         if not tx.unit.wrote:
             return
         job.stale = tx.unit.stale
-        self._connection.execute("SAVEPOINT unit")
         try:
-            flush(self._connection, tx.unit)
+            flush(self._connection, tx.unit.plan())
         except (apsw.ConstraintError, LostRace):
             job.failure = LostRace()
         except _STORAGE_FAILURES:
@@ -197,12 +196,8 @@ class Writer:
         except Exception as failure:  # noqa: BLE001
             job.failure = failure
         else:
-            self._connection.execute("RELEASE unit")
             if tx.unit.events:
                 self._told = True
-            return
-        self._connection.execute("ROLLBACK TO unit")
-        self._connection.execute("RELEASE unit")
 
     def _give_up(self, group: list[Job], failure: BaseException) -> None:
         """Take the whole group back: none of it was committed."""
@@ -254,14 +249,38 @@ def drive(coroutine: Coroutine[Any, Any, Any]) -> Any:
     raise RuntimeError("a verb may await nothing but its transaction")
 
 
-def flush(connection: apsw.Connection, unit: Unit) -> None:
-    """Run a unit's plan. Raises LostRace when a statement that must touch a row finds none."""
-    returned: list[Any] = []
-    for held in unit.plan():
-        params = held.params
-        if held.refers:
+def flush(connection: apsw.Connection, plan: list[Held]) -> None:
+    """Run a unit's plan, all of it or nothing. Raises LostRace when a statement that must touch a row finds none.
+
+    A statement is whole by itself; only several of them need a savepoint.
+    """
+    runs = list(runs_of_rows(plan))
+    if len(runs) == 1:
+        _run(connection, plan, runs)
+        return
+    connection.execute("SAVEPOINT unit")
+    try:
+        _run(connection, plan, runs)
+    except BaseException:
+        if connection.in_transaction:  # a full disk has taken back everything already
+            connection.execute("ROLLBACK TO unit")
+            connection.execute("RELEASE unit")
+        raise
+    connection.execute("RELEASE unit")
+
+
+def _run(connection: apsw.Connection, plan: list[Held], runs: list[tuple[int, int]]) -> None:
+    returned: list[Any] = [None] * len(plan)
+    for start, end in runs:
+        held, params = plan[start], plan[start].params
+        sql = held.sql
+        if end - start > 1:
+            sql = many_rows(sql, len(params), end - start)
+            params = tuple(value for one in plan[start:end] for value in one.params)
+        if any(one.refers for one in plan[start:end]):
             params = tuple(returned[value.write] if type(value) is SeqOf else value for value in params)
-        rows = connection.execute(for_sqlite(held.sql), params).fetchall()
+        rows = connection.execute(for_sqlite(sql), params).fetchall()
         if held.must and not connection.changes():
             raise LostRace
-        returned.append(rows[0][0] if rows else None)
+        if rows:
+            returned[start] = rows[0][0]

@@ -4,14 +4,14 @@ The plan is the same for both engines: a list of statements in which a later one
 returned. SQLite runs them one after the other, PostgreSQL as a single data-modifying CTE where it can.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal, Protocol
 
 import msgspec
 from msgspec import Struct
 
 from knownas.apps import AppSettings
-from knownas.storage.parameters import chunks, id_list
+from knownas.storage.parameters import chunks, id_list, row_of
 
 Row = Sequence[Any]
 
@@ -231,6 +231,20 @@ class Unit:
             raise RuntimeError("a verb reads first and writes last: this read would not see the writes held so far")
 
 
+def runs_of_rows(plan: list[Held]) -> Iterator[tuple[int, int]]:
+    """From where to where in the plan one statement will do: a row more costs less than a statement more."""
+    start = 0
+    while start < len(plan):
+        end, held = start + 1, plan[start]
+        if not held.must:
+            last = min(len(plan), start + ROWS_AT_ONCE)
+            while end < last and plan[end].sql is held.sql and row_of(held.sql):
+                end += 1
+        yield start, end
+        start = end
+
+
+ROWS_AT_ONCE: Final = 100
 _LIVE_ROW: Final = "app_id = $1 AND id = $2 AND merged_into IS NULL"
 _WHERE: Final = {"apps": "$1 = $2 AND id = $2", "conflicts": "app_id = $1 AND id = $2"}
 INSERT_EVENT: Final = """
