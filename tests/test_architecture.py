@@ -21,7 +21,7 @@ NOUNS = frozenset(
     "accounts apps attachments audit clients conflicts conversations deliveries devices erasures events identities"
     " integrations keys leases merges messages oauth plans resolutions sessions switchboards users webhooks".split()
 )
-CORE = frozenset({"errors", "ids", "transaction"})  # what nouns may use besides each other; as pure as they are
+CORE = frozenset({"errors", "ids", "times", "transaction"})  # what nouns may use besides each other; as pure
 PORT = frozenset({"database"})  # what edges know of storage
 STORAGE = frozenset({"storage"})
 EDGES = frozenset({"cli", "dashboard", "delivery", "http", "realtime", "upkeep"})

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from knownas.conversations import Origin
 from knownas.errors import DomainError
 from knownas.http.decode import InvalidBody, decode_json
-from knownas.http.sunshine_v2.wire_messages import MessageBody, iso_of_many
-from knownas.http.wire import iso
+from knownas.http.sunshine_v2.wire_messages import MessageBody
 from knownas.messages import Author, Message, StoredMessage
 from knownas.messages.actions import content_with_ids, numbered_actions
 from knownas.messages.content import AnyContent, complete
@@ -351,8 +350,3 @@ def test_what_is_nested_deeply_is_refused() -> None:
         body = msgspec.json.encode({"author": {"type": "business"}, **more})
         with pytest.raises(DomainError, match="nested too deeply"):
             decode_json(body, MessageBody).draft()
-
-
-@given(st.integers(0, 253402300799999))
-def test_times_are_spelled_alike(milliseconds: int) -> None:
-    assert iso_of_many(milliseconds) == iso(milliseconds)

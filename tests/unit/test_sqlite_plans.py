@@ -28,6 +28,7 @@ MAY_SCAN = {
     "integrations.OF_TYPE": "an app has few integrations, and they are paged",
     "integrations.PAGE": "an app has few integrations, and they are paged",
     "messages.READING": "an app has few integrations, and they are paged",
+    "messages.SHOWN": "the page's lines are gone through, which were found by a key",
     "oauth.CLIENTS": "the partners that an operator registered by hand",
     "outbox.READ_BY_ALL": "a row for each reader",
     "webhooks.ANY_LIVE": "stops at the first",

@@ -1,7 +1,6 @@
 """Pieces of wire formats that several facades share."""
 
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
@@ -11,6 +10,8 @@ from knownas.http.call import Call
 from knownas.http.decode import InvalidBody
 from knownas.identities import InvalidIdentity
 from knownas.identities.normalise import normalise
+from knownas.times import EPOCH as _EPOCH
+from knownas.times import iso as iso
 
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
 Url = Annotated[str, Meta(min_length=1, max_length=2048, pattern="^https?://")]
@@ -18,23 +19,9 @@ Locale = Annotated[str, Meta(min_length=1, max_length=64)]
 Timestamp = Annotated[datetime, Meta(tz=True)]
 Metadata = dict[str, Any]
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
 _FIRST_MS: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MS
 _LAST_MS: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MS
-
-
-@lru_cache(maxsize=1024)
-def iso(milliseconds: int) -> str:
-    """A time as `2020-05-21T15:53:30.197Z`."""
-    seconds, rest = divmod(milliseconds, 1000)
-    return f"{_to_the_second(seconds)}.{rest:03d}Z"
-
-
-@lru_cache(maxsize=1024)
-def _to_the_second(seconds: int) -> str:
-    """Years before 1000 get their four digits too, and nothing is lost to rounding."""
-    return (_EPOCH + timedelta(seconds=seconds)).isoformat(timespec="seconds")[:19]
 
 
 def to_ms(time: datetime | None | UnsetType, where: str) -> int | None | UnsetType:

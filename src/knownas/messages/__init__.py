@@ -1,6 +1,6 @@
 """A message: what one author says in a conversation."""
 
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from msgspec import Struct
 
@@ -155,8 +155,29 @@ class Reading(Struct, frozen=True):
     rows: list[StoredMessage]
 
 
+class Shown(Struct, frozen=True):
+    """A page as JSON texts of messages, in order of arrival; `ids` are those of the first and the last.
+
+    Where the author is the one user of the conversation, HER stands for her. `more` is whether others follow in the
+    direction of reading.
+    """
+
+    texts: list[str]
+    ids: tuple[str, str] | None
+    her: User | None
+    more: bool
+
+
+HER: Final = "\x1d"
+"""What no JSON holds, because JSON escapes it."""
+
+
 class Messages(Protocol):
     """What verbs ask of the app's stored messages."""
+
+    async def shown(self, conversation_id: str, *, after: str | None, before: str | None, limit: int) -> Shown | None:
+        """The page as texts, by one question; None where there is more to it: another author, a merge, a quotation."""
+        ...
 
     async def reading(
         self, conversation_id: str, *, after: str | None, before: str | None, limit: int

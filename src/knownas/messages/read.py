@@ -4,7 +4,7 @@ from msgspec import Struct, structs
 
 from knownas.conversations import ConversationNotFound
 from knownas.ids import is_id
-from knownas.messages import LISTED_AT_ONCE, Message, Reading, StoredMessage
+from knownas.messages import LISTED_AT_ONCE, Message, Reading, Shown, StoredMessage
 from knownas.messages.authors import named
 from knownas.messages.stored import FIRST_FIELD_AT, WITH_QUOTED, message_of
 from knownas.transaction import Transaction
@@ -23,6 +23,22 @@ class Listed(Struct, frozen=True):
     authors: dict[str, User]
     quoted: dict[str, Message]
     more: bool
+
+    @property
+    def ids(self) -> tuple[str, str] | None:
+        """Those of the first and the last message, where there are any."""
+        return (self.rows[0].id, self.rows[-1].id) if self.rows else None
+
+
+async def show_messages(
+    tx: Transaction, conversation_id: str, *, after: str | None = None, before: str | None = None
+) -> Shown | Listed:
+    """The page of `list_messages`: as texts where all of it can be shown as it lies there, else as that gives it."""
+    if is_id(conversation_id):
+        shown = await tx.messages.shown(conversation_id, after=after, before=before, limit=LISTED_AT_ONCE)
+        if shown is not None:
+            return shown
+    return await list_messages(tx, conversation_id, after=after, before=before)
 
 
 async def list_messages(

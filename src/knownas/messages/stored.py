@@ -1,9 +1,9 @@
 """How a message lies in its row: as JSON that is, for most messages, what the v2 API shows, so that a page of them
 need not be decoded (decision 7).
 
-The row's columns hold id, time and author's id; the body holds the rest. Its first field tells what it takes to
-show it: `author`, which the business is, nothing but id and time; `content`, the author from the row as well; anything
-rarer comes before these, and is decoded.
+The row's columns hold id, time and author's id; the body holds the rest, and the time once more, as it is shown. What
+follows the time tells what else it takes to show the message: after `author`, which the business is, only the id; after
+`content`, the author from the row as well. Anything rarer comes before the time, and is decoded.
 """
 
 from typing import Any, Final
@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from knownas.conversations import Origin
 from knownas.messages import Author, Message, StoredMessage
+from knownas.times import iso
 
 
 class _Source(Struct, rename="camel", omit_defaults=True):
@@ -27,6 +28,7 @@ class _Body(Struct, rename="camel", omit_defaults=True, kw_only=True):
     quoted: str | None = None
     hidden: dict[str, Any] | None = None
     speaker: Author | None = None
+    received: str = ""
     author: Author | None = None
     content: dict[str, Any]
     source: _Source
@@ -36,6 +38,9 @@ class _Body(Struct, rename="camel", omit_defaults=True, kw_only=True):
 
 FIRST_FIELD_AT: Final = 2
 """Where in a body the first letter of its first field stands."""
+KIND_AT: Final = 40
+"""Where the first letter of the field after the time stands, when the time comes first."""
+TIMED: Final = "r"
 BY_BUSINESS: Final = "a"
 BY_USER: Final = "c"
 WITH_QUOTED: Final = "q"
@@ -50,6 +55,7 @@ def body_of(message: Message) -> str:
     body = _Body(
         quoted=message.quoted,
         hidden=extras or None,
+        received=iso(message.received),
         speaker=author if author.type == "user" and author != _USER else None,
         author=author if author.type == "business" else None,
         content=message.content,

@@ -10,10 +10,10 @@ from knownas.http.sunshine_v2 import wire_messages as wire
 from knownas.http.sunshine_v2.paging import Page, page_of
 from knownas.http.sunshine_v2.scope import INTEGRATION, acting_on_app
 from knownas.http.sunshine_v2.wire_messages import MessageBody
-from knownas.messages import MessageNotFound
+from knownas.messages import MessageNotFound, Shown
 from knownas.messages.delete import delete_all_messages, delete_message
 from knownas.messages.post import post_message
-from knownas.messages.read import Listed, list_messages
+from knownas.messages.read import Listed, show_messages
 
 IDEMPOTENCY_KEY_CHARACTERS: Final = 255
 
@@ -33,13 +33,13 @@ async def list_page(call: Call) -> Answer:
     app, _ = await acting_on_app(call, INTEGRATION)
     page = page_of(call)
     try:
-        listed = await call.services.database.read(
-            app, list_messages, call.params["conversation"], after=page.after, before=page.before
+        found = await call.services.database.read(
+            app, show_messages, call.params["conversation"], after=page.after, before=page.before
         )
     except ConversationNotFound:
         raise MessageNotFound from None  # the one operation of a conversation whose 404 is `not_found` (its spec)
-    shown = wire.messages(listed, animal_names=app.settings.use_animal_names)
-    return json_answer({"messages": shown, **_around(call, page, listed)})
+    shown = wire.messages(found, animal_names=app.settings.use_animal_names)
+    return json_answer({"messages": shown, **_around(call, page, found)})
 
 
 async def delete(call: Call) -> Answer:
@@ -67,16 +67,17 @@ def _idempotency_key(call: Call) -> str | None:
     return key
 
 
-def _around(call: Call, page: Page, listed: Listed) -> dict[str, object]:
+def _around(call: Call, page: Page, found: Shown | Listed) -> dict[str, object]:
     """`meta` and `links`: a cursor is there when there is something to find beyond it."""
-    meta: dict[str, object] = {"hasMore": listed.more}
+    meta: dict[str, object] = {"hasMore": found.more}
     links: dict[str, str] = {}
-    if listed.rows and (listed.more if page.after else page.before):
-        meta["afterCursor"] = listed.rows[-1].id
-        links["next"] = _link(call, "after", listed.rows[-1].id)
-    if listed.rows and (page.after or listed.more):
-        meta["beforeCursor"] = listed.rows[0].id
-        links["prev"] = _link(call, "before", listed.rows[0].id)
+    ids = found.ids
+    if ids and (found.more if page.after else page.before):
+        meta["afterCursor"] = ids[1]
+        links["next"] = _link(call, "after", ids[1])
+    if ids and (page.after or found.more):
+        meta["beforeCursor"] = ids[0]
+        links["prev"] = _link(call, "before", ids[0])
     return {"meta": meta, "links": links} if links else {"meta": meta}
 
 

@@ -1,18 +1,18 @@
 """Messages as this API spells them (`messagePost`, `message` and `content` of spec/sunshine-v2.yaml)."""
 
-from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
 from knownas.http.wire import Metadata, Url, iso
-from knownas.messages import Author, Message, StoredMessage
+from knownas.messages import HER, Author, Message, Shown, StoredMessage
 from knownas.messages.authors import named
 from knownas.messages.content import AnyContent
 from knownas.messages.draft import Destination, Draft, draft
 from knownas.messages.read import Listed, with_name
-from knownas.messages.stored import BY_BUSINESS, BY_USER, FIRST_FIELD_AT, message_of
+from knownas.messages.stored import BY_BUSINESS, BY_USER, FIRST_FIELD_AT, KIND_AT, TIMED, message_of
+from knownas.users import User
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -121,23 +121,31 @@ def _quoted(message_: Message) -> dict[str, Any]:
     return {name: value for name, value in message(message_).items() if name != "quotedMessage"}
 
 
-def messages(listed: Listed, *, animal_names: bool) -> Raw:
-    """The page as JSON. What is stored is what is shown, so that most messages only get id, time and author."""
+def messages(page: Shown | Listed, *, animal_names: bool) -> Raw:
+    """The page as JSON. What is stored is what is shown, so that most messages only get id and author."""
+    if isinstance(page, Shown):
+        text = ",".join(page.texts)
+        if page.her is not None and HER in text:
+            text = text.replace(HER, _author(page.her.id, page.her, animal_names=animal_names))
+        return Raw(f"[{text}]".encode())
     authors = {
-        author_id: _encode(named(Author("user", author_id), user, animal_names=animal_names)).decode()
-        for author_id, user in listed.authors.items()
+        author_id: _author(author_id, user, animal_names=animal_names) for author_id, user in page.authors.items()
     }
     shown = []
-    for row in listed.rows:
+    for row in page.rows:
         body, author = row.body, authors.get(row.author_id or "")
-        first = body[FIRST_FIELD_AT]
-        if first == BY_BUSINESS:
-            shown.append(f'{{"id":"{row.id}","received":"{iso_of_many(row.received)}",{body[1:]}')
-        elif first == BY_USER and author is not None:
-            shown.append(f'{{"id":"{row.id}","received":"{iso_of_many(row.received)}","author":{author},{body[1:]}')
+        kind = body[KIND_AT] if body[FIRST_FIELD_AT] == TIMED else ""
+        if kind == BY_BUSINESS:
+            shown.append(f'{{"id":"{row.id}",{body[1:]}')
+        elif kind == BY_USER and author is not None:
+            shown.append(f'{{"id":"{row.id}","author":{author},{body[1:]}')
         else:
-            shown.append(_encode(_decoded(row, listed, animal_names=animal_names)).decode())
+            shown.append(_encode(_decoded(row, page, animal_names=animal_names)).decode())
     return Raw(f"[{','.join(shown)}]".encode())
+
+
+def _author(author_id: str, user: User, *, animal_names: bool) -> str:
+    return _encode(named(Author("user", author_id), user, animal_names=animal_names)).decode()
 
 
 def _decoded(row: StoredMessage, listed: Listed, *, animal_names: bool) -> dict[str, Any]:
@@ -147,20 +155,3 @@ def _decoded(row: StoredMessage, listed: Listed, *, animal_names: bool) -> dict[
     if quoted is not None:
         quoted = with_name(quoted, listed.authors.get(quoted.author.user_id or ""), animal_names=animal_names)
     return message(decoded, quoted)
-
-
-_MINUTES: Final = [f"{minute // 60:02}:{minute % 60:02}:" for minute in range(24 * 60)]
-_SECONDS: Final = [f"{second:02}." for second in range(60)]
-_MILLISECONDS: Final = [f"{millisecond:03}Z" for millisecond in range(1000)]
-
-
-def iso_of_many(milliseconds: int) -> str:
-    """The same text as `iso`, for times that do not repeat: looked up in parts, and only the day has to be known."""
-    day, rest = divmod(milliseconds, 86_400_000)
-    minute, rest = divmod(rest, 60_000)
-    return f"{_day(day)}{_MINUTES[minute]}{_SECONDS[rest // 1000]}{_MILLISECONDS[rest % 1000]}"
-
-
-@lru_cache(maxsize=4096)
-def _day(day: int) -> str:
-    return iso(day * 86_400_000)[:11]
