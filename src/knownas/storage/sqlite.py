@@ -23,9 +23,10 @@ from knownas.storage.unit import Row, Unit
 from knownas.storage.vault import Vault
 
 _BUSY_MS: Final = 5000
-# The inner pages of the indexes of a million users fit; without them each look-up costs one read more.
-_READER_CACHE_KIB: Final = 40 * 1024
-_WRITER_CACHE_KIB: Final = 40 * 1024
+# The inner pages of the indexes of a million users fit; without them each look-up costs one read more. Larger caches
+# leave too little of the 200 MB that the server may take.
+_READER_CACHE_KIB: Final = 34 * 1024
+_WRITER_CACHE_KIB: Final = 34 * 1024
 _CHECKPOINT_CACHE_KIB: Final = 1024
 _NOT_NOW: Final = (apsw.BusyError, apsw.LockedError, apsw.IOError, apsw.CantOpenError)
 
