@@ -12,15 +12,16 @@ from starlette.routing import Route
 
 from knownas.attachments import Files
 from knownas.database import Database
-from knownas.delivery.request import Renderer
+from knownas.delivery.request import Renderer, Tell
 from knownas.delivery.service import delivering
 from knownas.events import decode_event
-from knownas.http import files, oauth, pages, sdk, sunshine_v2
+from knownas.http import files, jwks, oauth, pages, sdk, sunshine_v2
 from knownas.http.edge import Edge
+from knownas.http.fusionauth import webhook_events as fusionauth_events
 from knownas.http.metrics import Metrics
 from knownas.http.request_info import Places, Surroundings, load_agents, proxies_of
 from knownas.http.services import Services
-from knownas.http.sunshine_v2.webhook_events import told
+from knownas.http.sunshine_v2 import webhook_events as sunshine_events
 from knownas.keys.verified import VerifiedTokens
 from knownas.settings import InvalidSetting, Settings, load_settings
 from knownas.storage.chance import now_ms
@@ -28,9 +29,21 @@ from knownas.storage.files import LocalFiles
 from knownas.storage.open import database_at, sqlite_path
 from knownas.storage.vault import Vault, load_master_key
 from knownas.upkeep.service import keeping_up
+from knownas.webhooks import Told, Webhook, WebhookFormat
+
+_TELL: Final[dict[WebhookFormat, Tell]] = {
+    "sunshine": sunshine_events.told,
+    "fusionauth": fusionauth_events.told,
+}
+
+
+def told(event: Any, webhook: Webhook) -> Told | None:
+    """An event as a webhook is told of it, in the webhook's own format; None when it is not."""
+    return _TELL[webhook.format](event, webhook)
+
 
 RENDERER: Final = Renderer(decode_event, told)
-"""What webhooks are sent: events in the shape of the v2 API."""
+"""What webhooks are sent."""
 
 
 def open_database(settings: Settings) -> Database:
@@ -112,7 +125,7 @@ def create_app(settings: Settings | None = None) -> Edge:
         ):
             yield
 
-    site_pages = {**pages.PAGES, files.PATH: files.serve}
+    site_pages = {**pages.PAGES, files.PATH: files.serve, "/.well-known/jwks.json": jwks.key_set}
     site = Starlette(
         routes=[Route(path, pages.served_with(services, page)) for path, page in site_pages.items()], lifespan=lifespan
     )
