@@ -25,7 +25,7 @@ def told(event: Struct, webhook: Webhook) -> Told | None:
     collided = [one for one in event.duplicates if one.type in LOGIN_IDS]
     if event.existing is None or event.requested is None or not collided or not webhook.wants(trigger):
         return None
-    duplicates: Body = {_MEMBERS[one.type]: one.value for one in collided}
+    duplicates: Body = {_MEMBERS[one.type]: wire.login_id(one.type, one.value) for one in collided}
     return Told(
         trigger,
         {
@@ -33,7 +33,9 @@ def told(event: Struct, webhook: Webhook) -> Told | None:
             "linkedObjectId": uuid_of(event.requested.id),
             "info": wire.info(event.info),
             **duplicates,
-            "duplicateIdentities": [{"type": LOGIN_IDS[one.type], "value": one.value} for one in collided],
+            "duplicateIdentities": [
+                {"type": LOGIN_IDS[one.type], "value": wire.login_id(one.type, one.value)} for one in collided
+            ],
             "existing": wire.user(event.existing, webhook.app_id),
             "user": wire.user(event.requested, webhook.app_id),
         },

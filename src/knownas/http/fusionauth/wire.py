@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from knownas.conflicts import Place, RequestInfo
 from knownas.identities import Identity, IdentityType
+from knownas.identities.normalise import normalise
 from knownas.ids import uuid_of
 from knownas.users import User
 
@@ -17,10 +18,17 @@ LOGIN_IDS: Final[dict[IdentityType, str]] = {"email": "email", "phone": "phoneNu
 _REASONS: Final = {"sso": "Trusted", "api": "Administrative"}
 
 
+def login_id(type: IdentityType, value: str) -> str:
+    """An identity's value as FusionAuth keeps it: e-mails in lower case, phone numbers in E.164, user names as given."""
+    if type == "email":
+        return value.lower()
+    return normalise(type, value) if type == "phone" else value
+
+
 def user(user: User, app_id: str) -> Body:
     """`User`, without anything secret, as events have it."""
     identities = [one for one in user.identities if one.type in LOGIN_IDS and one.owned]
-    login_ids = {LOGIN_IDS[one.type]: one.value for one in reversed(identities)}
+    login_ids = {LOGIN_IDS[one.type]: login_id(one.type, one.value) for one in reversed(identities)}
     shown = [identity(one) for one in identities]
     phone = login_ids.get("phoneNumber")
     return _present(
@@ -51,7 +59,7 @@ def identity(identity: Identity) -> Body:
     of_username = identity.type == "username"
     return _present(
         type=LOGIN_IDS[identity.type],
-        value=identity.value,
+        value=login_id(identity.type, identity.value),
         displayValue=identity.value if of_username else None,
         moderationStatus="ACTIVE" if of_username else None,
         primary=True,
