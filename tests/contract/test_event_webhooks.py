@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from msgspec import structs
 
+from knownas.apps import DUPLICATE_ON_CREATE, DUPLICATE_ON_UPDATE
 from knownas.apps.delete import delete_app
 from knownas.conflicts import EmailContested
 from knownas.delivery.signing import make_signing_key
@@ -17,7 +18,7 @@ from knownas.users.delete import delete_user, erase_personal_information
 from knownas.webhooks import EVENT_WEBHOOKS_AT_MOST, WEBHOOKS_AT_MOST, Webhook
 from knownas.webhooks.create_event_webhook import create_event_webhook
 from knownas.webhooks.event_options import EventWebhookChanges, EventWebhookOptions
-from knownas.webhooks.event_types import DUPLICATE_ON_CREATE, DUPLICATE_ON_UPDATE, HAPPENING
+from knownas.webhooks.event_types import HAPPENING
 from knownas.webhooks.event_webhooks import (
     delete_event_webhook,
     get_event_webhook,

@@ -15,13 +15,14 @@ import pytest
 from msgspec import structs
 from standardwebhooks import Webhook as StandardWebhook
 
+from knownas.apps import DUPLICATE_ON_CREATE, DUPLICATE_ON_UPDATE
 from knownas.delivery.signing import make_signing_key
 from knownas.ids import uuid_of
 from knownas.transaction import Transaction
 from knownas.webhooks import Webhook, as_standard
 from knownas.webhooks.create_event_webhook import create_event_webhook
 from knownas.webhooks.event_options import EventWebhookOptions, SigningAlgorithm
-from knownas.webhooks.event_types import DUPLICATE_ON_CREATE, DUPLICATE_ON_UPDATE, HAPPENING
+from knownas.webhooks.event_types import HAPPENING
 from tests.e2e.acme import (
     ENVIRONMENT,
     Acme,
@@ -238,6 +239,9 @@ def test_a_webhook_waits_no_longer_than_its_own_timeout(shop: Shop, receives: Re
         return attempts
 
     wait_until(lambda: bool(log()), what="the attempt is in the log")
+    [listed] = command("webhooks", "list", "--app", acme.app_id, database=acme.server.database)["webhooks"]
+    assert (listed["id"], listed["format"], listed["integrationId"]) == (webhook.id, "fusionauth", None)
+    assert webhook.secret not in str(listed)
     [attempt] = log()[-1:]
     assert attempt["error"] == "no answer within 0.3 s"
     assert 300 <= attempt["tookMs"] < 3000

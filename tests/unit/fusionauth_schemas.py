@@ -53,7 +53,7 @@ def _closed(schema: dict[str, Any]) -> dict[str, Any]:
     """An OpenAPI schema whose objects may have no other members than those that it names; free objects stay free."""
     if "$ref" in schema:
         return _strict(schema["$ref"].rpartition("/")[2])
-    made = {key: schema[key] for key in ("type", "enum", "format") if key in schema}
+    made: dict[str, Any] = {key: schema[key] for key in ("type", "enum", "format") if key in schema}
     if "properties" in schema:
         made["properties"] = {name: _closed(one) for name, one in schema["properties"].items()}
         made["additionalProperties"] = False

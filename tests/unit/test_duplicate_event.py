@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from msgspec import structs
 
+from knownas.apps import DUPLICATE_ON_CREATE, DUPLICATE_ON_UPDATE
 from knownas.conflicts import Duplicate, EmailContested, IdentityContested, Place, RequestInfo
 from knownas.deliveries import Cursor, Delivery, Recorded
 from knownas.events import decode_event
@@ -17,7 +18,7 @@ from knownas.sessions.log_in import log_in
 from knownas.users import User, UserCreated, UserErased, UserRemoved
 from knownas.webhooks import Webhook
 from knownas.webhooks.event_options import CallOptions
-from knownas.webhooks.event_types import DUPLICATE_ON_CREATE, DUPLICATE_ON_UPDATE, HAPPENING
+from knownas.webhooks.event_types import HAPPENING
 from tests.given import World, claims, device
 from tests.unit.fusionauth_schemas import validator_of
 

@@ -68,7 +68,7 @@ async def test_a_webhook_is_found_as_it_was_made(world: World) -> None:
 
 async def test_no_secret_stands_in_the_clear_or_in_a_text_of_the_values(world: World) -> None:
     for algorithm in ("HS256", "RS256", "ES256", "EdDSA"):
-        key = make_signing_key(algorithm)  # type: ignore[arg-type]
+        key = make_signing_key(algorithm)
         made = await world.do(create_event_webhook, FULL, key)
         rotated = await world.do(rotate_event_secret, made.id)
         secrets = (*SECRETS, made.secret, rotated.secret, key.private, *key.private.splitlines()[1:2])
@@ -193,7 +193,7 @@ async def test_a_webhook_of_the_v2_api_is_none_of_these(world: World) -> None:
         (update_event_webhook, EventWebhookChanges()), (replace_signing_key, None),
     ):  # fmt: skip
         with pytest.raises(WebhookNotFound):
-            await world.do(verb, v2.id, *more)  # type: ignore[operator]
+            await world.do(verb, v2.id, *more)
     assert await world.ask(list_event_webhooks) == []
 
 

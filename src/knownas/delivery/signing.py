@@ -36,8 +36,10 @@ def signature_jwt(key: SigningKey, body: bytes) -> str:
 
 @lru_cache(maxsize=KEYS_READY)
 def _ready(private: str, algorithm: SigningAlgorithm) -> Any:
-    """The key as the library wants it. Reading a PEM checks it, which takes longer than signing with it."""
-    return private if algorithm == "HS256" else load_pem_private_key(private.encode(), None)
+    """The key as the library wants it. A check of an RSA key holds the loop for 50 ms; ours comes out of a seal."""
+    if algorithm == "HS256":
+        return private
+    return load_pem_private_key(private.encode(), None, unsafe_skip_rsa_key_validation=True)
 
 
 def make_signing_key(algorithm: SigningAlgorithm) -> SigningKey:

@@ -19,7 +19,7 @@ _REASONS: Final = {"sso": "Trusted", "api": "Administrative"}
 
 
 def login_id(type: IdentityType, value: str) -> str:
-    """An identity's value as FusionAuth keeps it: e-mails in lower case, phone numbers in E.164, user names as given."""
+    """An identity's value as FusionAuth keeps it: e-mails in lower case, phones in E.164, user names as given."""
     if type == "email":
         return value.lower()
     return normalise(type, value) if type == "phone" else value
