@@ -24,8 +24,9 @@ _OF_FORMAT: Final = f"SELECT {_COLUMNS} FROM webhooks WHERE app_id = $1 AND form
 OF_APP: Final = f"{_OF_FORMAT} = 'sunshine' ORDER BY id LIMIT {WEBHOOKS_AT_MOST}"
 EVENT_WEBHOOKS: Final = f"{_OF_FORMAT} = 'fusionauth' ORDER BY id LIMIT {EVENT_WEBHOOKS_AT_MOST}"
 PUBLIC_KEYS: Final = """
-    SELECT public_keys FROM webhooks WHERE public_keys IS NOT NULL AND ($1 = '' OR app_id = $1)
-    ORDER BY created_at DESC, id DESC LIMIT $2"""
+    SELECT public_keys FROM webhooks WHERE public_keys IS NOT NULL ORDER BY created_at DESC, id DESC LIMIT $1"""
+PUBLIC_KEYS_OF_APP: Final = """
+    SELECT public_keys FROM webhooks WHERE app_id = $1 AND public_keys IS NOT NULL ORDER BY id DESC LIMIT $2"""
 OF_INTEGRATION: Final = f"""
     SELECT {_COLUMNS} FROM webhooks WHERE app_id = $1 AND integration_id = $2
     ORDER BY id LIMIT {WEBHOOKS_AT_MOST}"""  # noqa: S608
@@ -87,7 +88,10 @@ class WebhookRows:
 
     async def public_keys(self, app_id: str | None, limit: int) -> list[PublicKey]:
         """What webhooks have published, the newest first."""
-        rows = await self._unit.directory_rows(PUBLIC_KEYS, app_id or "", limit)
+        if app_id is None:
+            rows = await self._unit.directory_rows(PUBLIC_KEYS, limit)
+        else:
+            rows = await self._unit.directory_rows(PUBLIC_KEYS_OF_APP, app_id, limit)
         return [key for row in rows for key in _public_keys(row[0])]
 
     async def of_integration(self, integration_id: str) -> list[Webhook]:
