@@ -12,7 +12,7 @@ import pytest
 from knownas.deliveries import Attempt
 from knownas.delivery import dispatcher as dispatching
 from knownas.delivery.dispatcher import Dispatcher
-from knownas.delivery.request import Answer, Renderer
+from knownas.delivery.request import Answer, Renderer, Timeouts
 from knownas.delivery.sender import Sender
 from knownas.transaction import Transaction
 from knownas.webhooks import Told, Webhook
@@ -47,7 +47,7 @@ class Posts:
     holding: dict[str, asyncio.Event] = field(default_factory=dict)
     retry_after: str | None = None
 
-    async def post(self, target: str, body: bytes, headers: dict[str, str]) -> Answer:
+    async def post(self, target: str, body: bytes, headers: dict[str, str], timeouts: Timeouts | None = None) -> Answer:
         """Remember the call; wait where the target holds its callers; answer."""
         self.calls.append((target, headers["webhook-id"], body))
         if target in self.holding:

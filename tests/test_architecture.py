@@ -40,6 +40,7 @@ IMPURE_STDLIB = frozenset(
 READS_CLOCK_AND_CHANCE = {
     "main.py": "puts the parts together and hands clock and chance to them",
     "storage/": "gives each transaction its `now` and its ids",
+    "delivery/signing.py": "makes the keys that calls are signed with, before any transaction",
     "cli/": "signs tokens and makes demo data at the terminal",
 }
 CLOCK_AND_CHANCE = frozenset(

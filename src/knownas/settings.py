@@ -24,6 +24,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     master_key: str
     master_key_file: str
     public_url: str
+    trusted_proxies: str
+    places_database: str
     attachments_dir: str
     s3_endpoint: str
     s3_region: str

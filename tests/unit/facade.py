@@ -34,18 +34,22 @@ class Reply(Struct):
         return self.status, error["code"], error["title"]
 
 
+def services_of(world: World) -> Services:
+    """What endpoints are given, on the world's database."""
+    return Services(
+        database=world.database,
+        tokens=VerifiedTokens(),
+        metrics=Metrics(),
+        clock=time.time,
+        files=cast("Files", None),  # nothing here attaches a file
+    )
+
+
 class Backend:
     """A program of the business that has a key of the app."""
 
     def __init__(self, world: World, key: Key) -> None:
-        services = Services(
-            database=world.database,
-            tokens=VerifiedTokens(),
-            metrics=Metrics(),
-            clock=time.time,
-            files=cast("Files", None),  # nothing here attaches a file
-        )
-        self._edge = Edge(services, [sunshine_v2.FACADE, sdk.FACADE], Starlette())
+        self._edge = Edge(services_of(world), [sunshine_v2.FACADE, sdk.FACADE], Starlette())
         self._authorization = b"Basic " + base64.b64encode(f"{key.id}:{key.secret}".encode())
         self.key = key
         self.base = f"/v2/apps/{world.app.id}"

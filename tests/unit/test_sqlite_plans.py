@@ -33,7 +33,10 @@ MAY_SCAN = {
     "outbox.READ_BY_ALL": "a row for each reader",
     "webhooks.ANY_LIVE": "stops at the first",
     "webhooks.LIVE_OF": "an app has ten webhooks at most",
-    "webhooks.OF_APP": "an app has ten webhooks at most",
+    "webhooks.EVENT_WEBHOOKS": "an app has ten webhooks of each format at most",
+    "webhooks.OF_APP": "an app has ten webhooks of each format at most",
+    "webhooks.PUBLIC_KEYS": "reads the newest along its index, up to the limit",
+    "webhooks.PUBLIC_KEYS_OF_APP": "an app has ten webhooks of each format at most",
 }
 """Statements that read many rows because that is what they are for, each with its reason."""
 

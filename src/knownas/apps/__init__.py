@@ -1,6 +1,6 @@
 """An app: a pool of users in which identities are unique."""
 
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from msgspec import Struct
 
@@ -8,6 +8,31 @@ from knownas.errors import DomainError
 
 ConflictPolicy = Literal["reject", "quarantine", "transfer"]
 """What a contested identity does to the login that asserts it (R7)."""
+
+
+DUPLICATE_ON_CREATE: Final = "user.loginId.duplicate.create"
+DUPLICATE_ON_UPDATE: Final = "user.loginId.duplicate.update"
+
+
+class DuplicateEvents(
+    Struct, frozen=True, rename={"on_create": DUPLICATE_ON_CREATE, "on_update": DUPLICATE_ON_UPDATE}, omit_defaults=True
+):
+    """Whether webhooks of FusionAuth's format are told of contested identities, by that product's names (R12).
+
+    What is switched off here reaches no webhook of the app, whatever it asks for.
+    """
+
+    on_create: bool = True
+    on_update: bool = True
+
+    @property
+    def off(self) -> tuple[str, ...]:
+        """The names of those that are switched off."""
+        return tuple(
+            name
+            for name, on in ((DUPLICATE_ON_CREATE, self.on_create), (DUPLICATE_ON_UPDATE, self.on_update))
+            if not on
+        )
 
 
 class AppSettings(Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -29,6 +54,7 @@ class AppSettings(Struct, frozen=True, rename="camel", omit_defaults=True):
     """A policy that is only asked what it would have done."""
     undo_days: int = 90
     """For how long merges and resolutions can be undone."""
+    duplicate_events: DuplicateEvents = DuplicateEvents()
 
 
 class App(Struct, frozen=True):

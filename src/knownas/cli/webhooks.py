@@ -29,8 +29,11 @@ def list_all(app: AppOption, database: DatabaseOption = None, as_json: JsonOptio
     if as_json:
         show_json({"webhooks": [_shown(webhook) for webhook in found]})
         return
-    rows = [(one.id, one.integration_id, one.target, ", ".join(one.triggers), _state(one)) for one in found]
-    show_table(("webhook", "integration", "target", "triggers", "state"), rows)
+    rows = [
+        (one.id, one.format, one.integration_id or "-", one.target, ", ".join(one.triggers), _state(one))
+        for one in found
+    ]
+    show_table(("webhook", "format", "integration", "target", "triggers", "state"), rows)
 
 
 @commands.command("log")
@@ -107,7 +110,7 @@ async def _range(database: Database, app_id: str, webhook_id: str, since: int, u
 
 async def _webhooks(database: Database, app_id: str) -> list[Webhook]:
     async def of_app(tx: Transaction) -> list[Webhook]:
-        return await tx.webhooks.of_app()
+        return [*await tx.webhooks.of_app(), *await tx.webhooks.event_webhooks()]
 
     return await database.read(await app_at(database, app_id), of_app)
 
@@ -125,7 +128,8 @@ def _state(webhook: Webhook) -> str:
 def _shown(webhook: Webhook) -> dict[str, Any]:
     return {
         "id": webhook.id,
-        "integrationId": webhook.integration_id,
+        "format": webhook.format,
+        "integrationId": webhook.integration_id or None,
         "target": webhook.target,
         "triggers": list(webhook.triggers),
         "includeFullUser": webhook.include_full_user,

@@ -10,7 +10,7 @@ import aiohttp
 from yarl import URL
 
 from knownas.delivery.addresses import GuardedResolver, Refused, refuse_literal
-from knownas.delivery.request import Answer
+from knownas.delivery.request import Answer, Timeouts
 
 TIMEOUT_S: Final = 20.0
 """Name look-up, connecting and answering together; the vendor waits as long."""
@@ -18,6 +18,7 @@ READ_AT_MOST: Final = 64 * 1024
 DRAIN_S: Final = 1.0
 _KEEP_ALIVE_S: Final = 20.0
 _NAMES_REMEMBERED_S: Final = 10
+_NO_LIMITS: Final = aiohttp.ClientTimeout(total=None)  # beyond the one around the whole call
 _log = logging.getLogger(__name__)
 
 
@@ -43,7 +44,7 @@ class Poster:
             trust_env=False,
             auto_decompress=False,
             skip_auto_headers=("accept", "accept-encoding"),
-            timeout=aiohttp.ClientTimeout(total=None),
+            timeout=_NO_LIMITS,
         )
         return self
 
@@ -51,27 +52,38 @@ class Poster:
         if self._session is not None:
             await self._session.close()
 
-    async def post(self, target: str, body: bytes, headers: dict[str, str]) -> Answer:
-        """Call the target once. Whatever goes wrong is said in the answer."""
+    async def post(self, target: str, body: bytes, headers: dict[str, str], timeouts: Timeouts | None = None) -> Answer:
+        """Call the target once. Whatever goes wrong is said in the answer.
+
+        With `timeouts` of its own the webhook waits so long for a connection, and then for the answer.
+        """
         started_at = monotonic()
         status: int | None = None
         error: str | None = None
         retry_after: str | None = None
+        timeout_s = self._timeout_s if timeouts is None else timeouts.connect_s + timeouts.read_s
         try:
-            async with asyncio.timeout(self._timeout_s):
-                status, retry_after = await self._call(target, body, headers)
+            async with asyncio.timeout(timeout_s):
+                status, retry_after = await self._call(target, body, headers, timeouts)
+        except aiohttp.ConnectionTimeoutError:
+            error = f"no connection within {timeouts.connect_s if timeouts else timeout_s:g} s"
         except TimeoutError:
-            error = f"no answer within {self._timeout_s:g} s"
+            error = f"no answer within {timeouts.read_s if timeouts else timeout_s:g} s"
         except Exception as problem:  # noqa: BLE001  one webhook's trouble, whatever it is, ends with it
             error = _said(problem)
         return Answer(status, error, int((monotonic() - started_at) * 1000), retry_after)
 
-    async def _call(self, target: str, body: bytes, headers: dict[str, str]) -> tuple[int, str | None]:
+    async def _call(
+        self, target: str, body: bytes, headers: dict[str, str], timeouts: Timeouts | None
+    ) -> tuple[int, str | None]:
         assert self._session is not None, "used with `async with`"  # noqa: S101
         url = URL(target)
         if not self._private_too:
             refuse_literal(url.host or "")
-        response = await self._session.post(url, data=body, headers=headers, allow_redirects=False)
+        limits = _NO_LIMITS
+        if timeouts is not None:
+            limits = aiohttp.ClientTimeout(total=None, connect=timeouts.connect_s, sock_read=timeouts.read_s)
+        response = await self._session.post(url, data=body, headers=headers, allow_redirects=False, timeout=limits)
         try:
             await _drain(response)
         finally:

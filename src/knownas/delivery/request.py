@@ -1,8 +1,5 @@
 """What a receiver gets, the envelope and the headers that vouch for it, and what comes back."""
 
-import base64
-import hashlib
-import hmac
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -12,6 +9,8 @@ from msgspec import Struct, structs
 
 from knownas import __version__
 from knownas.deliveries import Delivery, Recorded
+from knownas.delivery.event_request import event_envelope, event_headers
+from knownas.delivery.signing import sign
 from knownas.webhooks import Told, Webhook
 
 DecodeEvent = Callable[[str, str], Struct | None]
@@ -31,6 +30,19 @@ class Answer(Struct, frozen=True):
     error: str | None
     took_ms: int
     retry_after: str | None = None
+
+
+class Timeouts(Struct, frozen=True):
+    """What a webhook allows for finding and connecting, and for each wait for the answer, in seconds."""
+
+    connect_s: float
+    read_s: float
+
+
+def timeouts_of(webhook: Webhook) -> Timeouts | None:
+    """The webhook's own; None where it has none, so that the general one counts."""
+    call = webhook.call
+    return None if call is None else Timeouts(call.connect_timeout_ms / 1000, call.read_timeout_ms / 1000)
 
 
 class Renderer:
@@ -57,6 +69,7 @@ class Renderer:
             webhook,
             triggers=EVERYTHING,
             disabled_at=None,
+            muted=(),
             in_control_only=False,
             include_full_user=delivery.include_full_user,
             include_full_source=delivery.include_full_source,
@@ -66,7 +79,9 @@ class Renderer:
 
 
 def envelope(event: Recorded, webhook: Webhook, told: Told) -> bytes:
-    """One event in the vendor's envelope."""
+    """One event in the envelope of the webhook's format."""
+    if webhook.format == "fusionauth":
+        return event_envelope(event, webhook, told)
     return _encode(
         {
             "app": {"id": webhook.app_id},
@@ -79,7 +94,12 @@ def envelope(event: Recorded, webhook: Webhook, told: Told) -> bytes:
 
 
 def headers(webhook: Webhook, event_id: str, body: bytes, now: int) -> dict[str, str]:
-    """The vendor's shared secret, and a Standard Webhooks signature with every secret that counts at `now` (ms)."""
+    """The vendor's shared secret, and a Standard Webhooks signature with every secret that counts at `now` (ms).
+
+    FusionAuth's format has other options and no `X-API-Key` (event_request.py).
+    """
+    if webhook.call is not None:
+        return event_headers(webhook, webhook.call, event_id, body, now)
     live = webhook.live_secrets(now)
     timestamp = str(now // 1000)
     return {
@@ -90,15 +110,6 @@ def headers(webhook: Webhook, event_id: str, body: bytes, now: int) -> dict[str,
         "webhook-timestamp": timestamp,
         "webhook-signature": " ".join(sign(secret, event_id, timestamp, body) for secret in live),
     }
-
-
-def sign(secret: str, event_id: str, timestamp: str, body: bytes) -> str:
-    """The signature of one call. The key is the secret's text as UTF-8.
-
-    To a Standard Webhooks library the secret is therefore `whsec_` and that text in base64.
-    """
-    signed = hmac.new(secret.encode(), f"{event_id}.{timestamp}.".encode() + body, hashlib.sha256)
-    return f"v1,{base64.b64encode(signed.digest()).decode()}"
 
 
 def iso(milliseconds: int) -> str:

@@ -11,7 +11,7 @@ from knownas.deliveries.schedule import is_to_be_switched_off, is_told, next_att
 from knownas.deliveries.settle import clear_queue, switch_off
 from knownas.delivery.lanes import Lane, Turns
 from knownas.delivery.ledger import Ledger
-from knownas.delivery.request import Answer, Renderer, headers
+from knownas.delivery.request import Answer, Renderer, Timeouts, headers, timeouts_of
 from knownas.errors import DomainError
 from knownas.transaction import Transaction
 from knownas.webhooks import Webhook
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 class Posts(Protocol):
     """What makes the calls (post.py)."""
 
-    async def post(self, target: str, body: bytes, headers: dict[str, str]) -> Answer:
+    async def post(self, target: str, body: bytes, headers: dict[str, str], timeouts: Timeouts | None = None) -> Answer:
         """Call once. Never raises."""
         ...
 
@@ -150,7 +150,8 @@ class Sender:
         if isinstance(body, Answer):
             answer = body
         else:
-            answer = await self._posts.post(webhook.target, body, headers(webhook, delivery.event_id, body, started_at))
+            sent = headers(webhook, delivery.event_id, body, started_at)
+            answer = await self._posts.post(webhook.target, body, sent, timeouts_of(webhook))
         number = delivery.attempts + 1
         attempt = Attempt(
             delivery.app_id, delivery.webhook_id, delivery.event_id, number, answer.status, answer.error,

@@ -8,6 +8,7 @@ from knownas.attachments import Files
 from knownas.database import Database
 from knownas.http.metrics import Metrics
 from knownas.http.multipart import Uploads
+from knownas.http.request_info import Surroundings
 from knownas.keys.tokens import ServerClaims, UserClaims
 from knownas.keys.verified import VerifiedTokens
 
@@ -27,3 +28,5 @@ class Services(Struct):
     """Credentials lately believed, by the hash of their header (callers.py)."""
     uploads: Uploads = field(default_factory=Uploads)
     """Files that arrive at the moment."""
+    surroundings: Surroundings = Surroundings()
+    """By what requests are known."""

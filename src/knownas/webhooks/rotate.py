@@ -20,14 +20,17 @@ async def rotate_secret(tx: Transaction, integration_id: str, webhook_id: str, o
     repeated request never leaves a receiver without a secret that it knows.
     Raises WebhookNotFound. Emits webhook.updated.
     """
-    webhook = await get_webhook(tx, integration_id, webhook_id)
-    former = webhook.live_secrets(tx.now)[0]
-    rotated = structs.replace(
-        webhook,
-        secret=tx.new_secret(),
-        former_secret=former if overlap_s else None,
-        former_until=tx.now + overlap_s * 1000 if overlap_s else None,
-    )
-    tx.webhooks.update(rotated)
+    webhook = rotated(await get_webhook(tx, integration_id, webhook_id), tx.new_secret(), tx.now, overlap_s)
+    tx.webhooks.update(webhook)
     tx.emit(WebhookUpdated(webhook.id, integration_id))
-    return rotated
+    return webhook
+
+
+def rotated(webhook: Webhook, secret: str, now: int, overlap_s: int) -> Webhook:
+    """The webhook with this secret, and until the overlap is over the one that receivers know. Pure."""
+    return structs.replace(
+        webhook,
+        secret=secret,
+        former_secret=webhook.live_secrets(now)[0] if overlap_s else None,
+        former_until=now + overlap_s * 1000 if overlap_s else None,
+    )

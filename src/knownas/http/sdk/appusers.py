@@ -5,6 +5,7 @@ from knownas.devices.clients import list_devices
 from knownas.errors import DomainError
 from knownas.http.call import Answer, Call, json_answer
 from knownas.http.callers import Unauthorized, user_caller
+from knownas.http.request_info import asks_about
 from knownas.http.sdk import wire
 from knownas.http.sdk.app import app_of, device_of
 from knownas.http.sdk.sessions import require_same_user
@@ -39,7 +40,9 @@ async def create(call: Call) -> Answer:
     device = await device_of(call, app, body.client)
     if isinstance(caller, UserClaims):
         require_same_user(caller, body.user_id)
-        access = await call.services.database.write(app, log_in, caller, device, None, body.changes())
+        access = await call.services.database.write(
+            app, log_in, caller, device, None, body.changes(), asks_about(call, device)
+        )
     elif body.user_id:
         raise Unauthorized
     else:

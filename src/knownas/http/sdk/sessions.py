@@ -5,6 +5,7 @@ from knownas.devices import Device
 from knownas.devices.clients import list_devices
 from knownas.http.call import Answer, Call, json_answer
 from knownas.http.callers import InvalidCredentials, Unauthorized, user_caller
+from knownas.http.request_info import asks_about
 from knownas.http.sdk import wire
 from knownas.http.sdk.app import app_of, device_of
 from knownas.http.sdk.wire import LoginBody, LogoutBody
@@ -35,7 +36,9 @@ async def log_in_route(call: Call) -> Answer:
         proof = AnonymousProof(body.app_user_id, hash_of(body.session_token))
     device = await device_of(call, app, body.client)
     try:
-        access = await call.services.database.write(app, log_in, caller, device, proof, body.changes())
+        access = await call.services.database.write(
+            app, log_in, caller, device, proof, body.changes(), asks_about(call, device)
+        )
     except EmailContested:
         call.services.metrics.logged_in("contested")
         raise

@@ -126,6 +126,9 @@ CREATE TABLE erasures (
 );
 CREATE INDEX erasures_of_user ON erasures (app_id, user_id, id);
 
--- Webhooks of another format than the vendor's; `sealed_options` holds what only they have, some of it secret.
+-- Webhooks of another format than the vendor's; `sealed_options` holds what only they have, some of it secret, and
+-- `public_keys` what receivers verify their calls with.
 ALTER TABLE webhooks ADD COLUMN format TEXT NOT NULL DEFAULT 'sunshine';
 ALTER TABLE webhooks ADD COLUMN sealed_options TEXT;
+ALTER TABLE webhooks ADD COLUMN public_keys TEXT;
+CREATE INDEX webhooks_with_keys ON webhooks (created_at, id) WHERE public_keys IS NOT NULL;

@@ -1,0 +1,1 @@
+"""FusionAuth's wire format: so far what its webhooks are told."""
