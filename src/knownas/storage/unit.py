@@ -91,6 +91,7 @@ class Unit:
     __slots__ = (
         "_engine",
         "app_id",
+        "erased",
         "events",
         "fresh",
         "held",
@@ -114,6 +115,7 @@ class Unit:
         self.events: dict[str, list[Struct]] = {}
         self.tables: dict[str, str] = {}
         self.stale = False
+        self.erased = False
 
     async def row(self, sql: str, *params: Any) -> Row | None:
         """The first row of a query on the app, whose id is `$1`."""

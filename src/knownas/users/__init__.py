@@ -175,10 +175,14 @@ class Users(Protocol):
         """Hold that those who were merged away do not carry this external id any more."""
         ...
 
-    def remove(self, user: User, members: list[str]) -> None:
-        """Hold the removal of the user and her `members` with everything that carries their ids, relying on her."""
+    def remove(self, user: User) -> None:
+        """Hold the removal of the user's own row, relying on how she was read; first among what removes her."""
         ...
 
-    def forget_events(self, members: list[str]) -> None:
-        """Hold the removal of what the outbox and the merge journal still say about these users."""
+    def remove_rows(self, members: list[str]) -> None:
+        """Hold the removal of those merged into her, and of what carries any of these ids as its user's; last."""
+        ...
+
+    def forget_profiles(self, members: list[str]) -> None:
+        """Hold the clearing of what the rows of those merged into her say, and of all of their links to Zendesk."""
         ...
