@@ -40,7 +40,7 @@ Snapshot = dict[str, list[Row]]
 
 KEY_ID = "app_" + "0123456789ab" * 2
 MASTER_KEY = b"k" * 32
-BY = By(f"key:{KEY_ID}", "she asked for it")
+BY = By("cli:operator", "asked for")
 NOTHING_TYPED = UserChanges()
 _numbers = itertools.count(1)
 

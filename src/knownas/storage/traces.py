@@ -63,10 +63,11 @@ _DELIVERIES: Final = f"""deliveries WHERE app_id = $1 AND webhook_id IN (SELECT 
 _ATTEMPTS: Final = f"attempts WHERE app_id = $1 AND event_id IN (SELECT told.id FROM ({_TOLD}) told)"
 _EVENTS: Final = f"""events WHERE (app_id, stream, seq) IN (
     SELECT told.app_id, told.stream, told.seq FROM ({_TOLD}) told)"""
-_PLANS: Final = f"""plans WHERE app_id = $1 AND id IN (
+_PLAN_IDS: Final = f"""(
     SELECT plan_id FROM plan_subjects WHERE app_id = $1 AND subject IN {_HERS}
     UNION SELECT plan_id FROM plan_subjects WHERE app_id = $1 AND subject IN {_CASES}
     UNION SELECT p.plan_id FROM plan_subjects p, {_SHOWN} WHERE p.app_id = $1 AND p.subject = shown.user_id)"""
+_PLANS: Final = f"plans WHERE app_id = $1 AND id IN {_PLAN_IDS}"
 _DETAILS: Final = f"""audit_details WHERE app_id = $1 AND number IN (
     SELECT number FROM audit_subjects WHERE app_id = $1 AND subject IN {_HERS}
     UNION SELECT number FROM audit_subjects WHERE app_id = $1 AND subject IN {_CASES}
@@ -78,7 +79,7 @@ FORGET_TOLD: Final = tuple(f"DELETE FROM {rows}" for rows in (_DELIVERIES, _ATTE
 FORGET_SETTLED: Final = (
     f"DELETE FROM {_DETAILS}",
     f"DELETE FROM {_PLANS}",
-    "DELETE FROM plan_subjects WHERE app_id = $1 AND plan_id NOT IN (SELECT id FROM plans WHERE app_id = $1)",
+    f"DELETE FROM plan_subjects WHERE app_id = $1 AND plan_id IN {_PLAN_IDS}",
     f"DELETE FROM {_EVIDENCE}",
     f"DELETE FROM resolutions WHERE app_id = $1 AND id IN {_RESOLUTIONS}",
     f"DELETE FROM conflicts WHERE app_id = $1 AND id IN {_CASES}",
@@ -91,7 +92,8 @@ _THEIR_MERGES: Final = f"""EXISTS (
 _SOMEBODY_S: Final = f"""(surviving IN (SELECT shown.user_id FROM {_SHOWN})
     OR discarded IN (SELECT shown.user_id FROM {_SHOWN}))"""
 _BLANK_MERGES: Final = "UPDATE merges SET before = '{}', discarded_metadata = '{}', note = '' WHERE app_id = $1"
-_FORGET_THEIR_MERGES: Final = f"{_BLANK_MERGES} AND {_SOMEBODY_S} AND {_THEIR_MERGES}"
+# PostgreSQL asks for the type of each parameter up to the last that is named.
+_FORGET_THEIR_MERGES: Final = f"{_BLANK_MERGES} AND {_SOMEBODY_S} AND {_THEIR_MERGES} AND json_array_length($2) > 0"
 FORGET_MERGES: Final = (f"{_BLANK_MERGES} AND {_HER_MERGES}", _FORGET_THEIR_MERGES)
 REMOVE_MERGES: Final = (f"DELETE FROM merges WHERE app_id = $1 AND {_HER_MERGES}", _FORGET_THEIR_MERGES)
 
