@@ -123,6 +123,10 @@ class UserRows:
         if user.id not in self._unit.fresh:
             self._unit.patch(user.id).revision = user.revision
 
+    def read_of(self, user: User) -> None:
+        """Have her row locked for reading while this is written; her revision stays."""
+        self._unit.share(user.id, user.revision)
+
     def change(self, user: User, **columns: object) -> None:
         """Hold new values for her row, guarded."""
         self.rely_on(user)

@@ -163,6 +163,13 @@ class Users(Protocol):
         """Have whatever else is held of the user lose its race when she has been written since she was read."""
         ...
 
+    def read_of(self, user: User) -> None:
+        """Have what is held lose its race when she was written since she was read. She herself is not written.
+
+        For what tells of a user something that must not outlive her erasure, as often as others cause it (R10).
+        """
+        ...
+
     def change(self, user: User, **columns: object) -> None:
         """Hold new values for some of the user's fields, relying on how she was read."""
         ...
