@@ -27,6 +27,11 @@ LONG_LOG_FRAMES = 32 * 1024  # 128 MiB
 EMPTY_EVERY_S: Final = 1.0
 """How soon the log is emptied again after an erasure, and how often that is tried while a reader is in the way."""
 EMPTYING_BUSY_MS: Final = 200
+REWRITTEN_AT_MOST: Final = 64 * 1024 * 1024
+"""`secure_delete` overwrites what is deleted, but when rows move between pages SQLite leaves their old copies in the
+unused middle of a page. Only VACUUM removes these; above this size it would hold writes up for too long."""
+PAUSES: Final = 50
+"""After an erasure the file is rewritten, and the log emptied, for a fiftieth of the time at most."""
 _log = logging.getLogger(__name__)
 
 # What says that nothing at all can be written now, whatever the unit: the whole group fails, and nobody is blamed.
@@ -83,7 +88,7 @@ class Writer:
         self._committed = threading.Event()
         self._long_log = threading.Event()
         self._empty_at: float | None = None
-        self._emptied_at = 0.0
+        self._empty_not_before = 0.0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="knownas-writer", daemon=True)
         self._checkpointer = threading.Thread(target=self._checkpoint, name="knownas-checkpoint", daemon=True)
@@ -189,8 +194,11 @@ class Writer:
         tried again.
         """
         self._long_log.clear()
+        began = time.monotonic()
         self._connection.set_busy_timeout(EMPTYING_BUSY_MS)
         try:
+            if self._empty_at is not None and self._size() <= REWRITTEN_AT_MOST:
+                self._connection.execute("VACUUM")
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
             self._empty_at = None
         except apsw.Error as failure:
@@ -199,12 +207,18 @@ class Writer:
                 self._empty_at = time.monotonic() + EMPTY_EVERY_S
         finally:
             self._connection.set_busy_timeout(BUSY_MS)
-        self._emptied_at = time.monotonic()
+        ended = time.monotonic()
+        self._empty_not_before = ended + max(EMPTY_EVERY_S, (ended - began) * PAUSES)
+
+    def _size(self) -> int:
+        """Of the database in bytes, without the log."""
+        pages, size = (self._connection.pragma(name) for name in ("page_count", "page_size"))
+        return int(pages) * int(size)
 
     def _empty_soon(self) -> None:
-        """Have the log emptied within a second: it still holds the pages as they were before something was erased."""
+        """Have the log emptied soon: it still holds the pages as they were before something was erased."""
         if self._empty_at is None:
-            self._empty_at = max(time.monotonic(), self._emptied_at + EMPTY_EVERY_S)
+            self._empty_at = max(time.monotonic(), self._empty_not_before)
 
     def _run_one(self, job: Job) -> None:
         if job.future.cancelled():
