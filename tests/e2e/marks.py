@@ -15,7 +15,6 @@ from msgspec.inspect import (
     StructType,
     Type,
     UnionType,
-    UnsetType,
     type_info,
 )
 
@@ -60,13 +59,14 @@ class Marks:
             else self._value(field.type, f"{where}.{field.encode_name}", field, kept=kept)
             for field in info.fields
         }
-        return {name: value for name, value in values.items() if value is not None}
+        kind = {info.tag_field: info.tag} if info.tag_field else {}
+        return kind | {name: value for name, value in values.items() if value is not None}
 
     def _value(self, kind: Type, where: str, field: Field, *, kept: bool) -> Any:
         name = field.encode_name
         match kind:
             case UnionType(types=types):
-                [one] = [type for type in types if not isinstance(type, NoneType | UnsetType)]
+                [one] = [type for type in types if not isinstance(type, NoneType)]
                 return self._value(one, where, field, kept=kept)
             case StrType(pattern=pattern) if pattern and "https?" in pattern:
                 return f"https://example.com/{self.mark(where, kept=kept)}"
