@@ -19,6 +19,7 @@ from knownas.devices import Device, DeviceInfo
 from knownas.identities import Identity, IdentityType
 from knownas.identities.normalise import normalise
 from knownas.keys.tokens import UserClaims
+from knownas.resolutions import By
 from knownas.sessions import Access, AnonymousProof
 from knownas.sessions.log_in import log_in
 from knownas.sessions.start import start_anonymous
@@ -39,6 +40,7 @@ Snapshot = dict[str, list[Row]]
 
 KEY_ID = "app_" + "0123456789ab" * 2
 MASTER_KEY = b"k" * 32
+BY = By("cli:operator", "asked for")
 NOTHING_TYPED = UserChanges()
 _numbers = itertools.count(1)
 

@@ -18,6 +18,7 @@ from knownas.conflicts import Conflicts
 from knownas.conversations import Conversations
 from knownas.deliveries import Deliveries, Outbox
 from knownas.devices import Devices
+from knownas.erasures import Erasures
 from knownas.identities import Identities
 from knownas.integrations import Integrations
 from knownas.keys import Keys
@@ -77,6 +78,8 @@ class Transaction(Protocol):
     def plans(self) -> Plans: ...
     @property
     def audit(self) -> Audit: ...
+    @property
+    def erasures(self) -> Erasures: ...
     @property
     def leases(self) -> Leases: ...
     @property

@@ -26,7 +26,7 @@ from knownas.upkeep.attachments import LOOK_EVERY_MS, Position, Swept, run_once
 from knownas.users import User
 from knownas.users.delete import delete_user
 from knownas.users.find import get_user
-from tests.given import World
+from tests.given import BY, World
 
 OTHER_APP = "fedcba98765432100123abcd"
 HOUR_MS = 3_600_000
@@ -154,9 +154,9 @@ async def test_a_message_that_repeats_an_address_takes_nothing_along(shop: Shop)
     await shop.say(hers, one)
     repeated = await shop.say(his, one, by=bob)
     await shop.world.do(delete_message, his.id, repeated)
-    await shop.world.do_to(bob, delete_user)
+    await shop.world.do_to(bob, delete_user, BY)
     assert await shop.served(one) == [True]
-    await shop.world.do_to(ada, delete_user)
+    await shop.world.do_to(ada, delete_user, BY)
     await shop.assert_gone(one)
 
 
@@ -182,7 +182,7 @@ async def test_a_user_takes_what_she_showed_and_what_her_own_conversation_has(sh
     await shop.say(hers, told)
     await shop.say(group, said, by=ada)
     await shop.say(group, his, by=bob)
-    await shop.world.do_to(ada, delete_user)
+    await shop.world.do_to(ada, delete_user, BY)
     await shop.assert_gone(told, waiting, said)
     assert await shop.served(his, groups) == [True, True]
 
@@ -233,7 +233,7 @@ async def test_a_user_who_goes_while_an_upload_ends_is_removed_again_with_it(sho
     runs: list[Attachment] = []
 
     async def slow(tx: Transaction) -> None:
-        await delete_user(tx, await get_user(tx, ada.id))
+        await delete_user(tx, await get_user(tx, ada.id), BY)
         if not runs:
             runs.append(await shop.attach(conversation=conversation))
         else:

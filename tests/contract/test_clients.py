@@ -19,7 +19,7 @@ from knownas.users.create import create_user
 from knownas.users.delete import erase_personal_information
 from knownas.users.find import get_user
 from knownas.users.sync import CoreRecord, sync_user
-from tests.given import KEY_ID, World, claims, numbered_without_gaps
+from tests.given import BY, KEY_ID, World, claims, numbered_without_gaps
 
 PHONE = "+12125552368"
 HELLO = {"content": {"type": "text", "text": "Is this you?"}}
@@ -62,7 +62,7 @@ async def test_a_link_from_the_question_to_its_end(world_on_both: World) -> None
     assert await world.ask_of(ada, list_clients) == []
     assert await ways_into(world, hers) == ["sdk"]
     assert await ways_into(world, theirs) == ["twilio", "sdk"]
-    await world.do_to(eve, erase_personal_information)
+    await world.do_to(eve, erase_personal_information, BY)
     await world.do_to(eve, remove_client, stolen.id)
     assert await ways_into(world, theirs) == ["sdk"]
     assert numbered_without_gaps(await world.snapshot())

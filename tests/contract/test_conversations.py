@@ -42,7 +42,7 @@ from knownas.users import User, UserChanges
 from knownas.users.create import new_user
 from knownas.users.delete import delete_user, erase_personal_information
 from tests.contract.test_storage import overtaken, waiting_for_locks
-from tests.given import World, claims, device, numbered_without_gaps, proof
+from tests.given import BY, World, claims, device, numbered_without_gaps, proof
 from tests.unit.test_conversations import HELLO, PLAIN, found, group, invite, personal, say, seats
 
 
@@ -150,7 +150,7 @@ async def test_a_login_unites_two_conversations(world_on_both: World) -> None:
     assert [seat.unread_count for seat in await seats(world, talk)] == [0]
     assert await found(world, visitor.user) == [hers.id, talk.id]
     await check_what_always_holds(world)
-    await world.do_to("1234", delete_user)
+    await world.do_to("1234", delete_user, BY)
     snapshot = await world.snapshot()
     assert [row["id"] for row in snapshot["conversations"]] == [talk.id]
     assert snapshot["participants"] == []
@@ -163,12 +163,12 @@ async def test_removing_and_erasing_leave_nothing_of_her_in_groups(world_on_both
     talk = await group(world, ada, eve)
     for author in (ada, eve, ada):
         await say(world, talk, author)
-    await world.do_to(ada, erase_personal_information)
+    await world.do_to(ada, erase_personal_information, BY)
     assert await world.traces_of("Ada") == []
     assert (await world.ask(get_conversation, talk.id)).message_count == 3
     await check_what_always_holds(world)
     await say(world, talk, ada)
-    await world.do_to(ada, delete_user)
+    await world.do_to(ada, delete_user, BY)
     assert await world.traces_of("ada@acme") == []
     assert (await world.ask(get_conversation, talk.id)).message_count == 1
     await check_what_always_holds(world)
@@ -315,7 +315,7 @@ async def test_nobody_is_left_in_a_conversation_who_is_removed_at_once(world_on_
             world.do(join_conversation, talk.id, invite(ada)),
             personal(world, ada),
             group(world, ada),
-            world.do_to(ada, delete_user),
+            world.do_to(ada, delete_user, BY),
             return_exceptions=True,
         )
     await check_what_always_holds(world)
@@ -398,7 +398,7 @@ async def test_nobody_who_goes_meanwhile_joins_or_is_told_of(
         ada = await world.user(f"u{number}", given_name="Secret")
         if number >= 3:
             await world.do(join_conversation, talk.id, invite(ada))
-        await overtaken(world, other, *args(), by=partial(world.do_to, ada, verb))
+        await overtaken(world, other, *args(), by=partial(world.do_to, ada, verb, BY))
         assert await world.traces_of("Secret") == [], other
     await check_what_always_holds(world)
 

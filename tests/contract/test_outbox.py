@@ -19,7 +19,7 @@ from knownas.storage.chance import now_ms
 from knownas.transaction import Transaction
 from knownas.users.delete import erase_personal_information
 from tests.delivering import Posts, add_webhook, attempts, delivering, hurry, rows_of, until
-from tests.given import World, database_of, world_at
+from tests.given import BY, World, database_of, world_at
 
 __all__ = ["hurry"]
 TARGET = "https://example.org/"
@@ -47,7 +47,7 @@ async def test_events_are_read_in_bites_each_once_and_in_the_order_of_their_stre
     world = world_on_both
     users = await asyncio.gather(*(world.user(f"user-{number}") for number in range(30)))
     for user in users[:5]:
-        await world.do_to(user, erase_personal_information)
+        await world.do_to(user, erase_personal_information, BY)
     seen: list[Recorded] = []
     cursor = BEGINNING
     while bite := await after(world, cursor, 7):
@@ -65,7 +65,7 @@ async def test_the_place_of_an_erased_event_is_never_given_to_another(world_on_b
     world = world_on_both
     ada = await world.user("ada")
     newest = (await after(world, BEGINNING))[-1].cursor
-    await world.do_to(ada, erase_personal_information)
+    await world.do_to(ada, erase_personal_information, BY)
     assert [event.type for event in await after(world, newest)] == ["user.erased"]
 
 

@@ -24,7 +24,7 @@ from knownas.sessions.tokens import hash_of
 from knownas.users import InvalidUser, UserChanges, UserExists
 from knownas.users.delete import delete_user, erase_personal_information
 from knownas.users.update import update_user
-from tests.given import KEY_ID, World, claims, device, numbered_without_gaps, retold, stored, world_at
+from tests.given import BY, KEY_ID, World, claims, device, numbered_without_gaps, retold, stored, world_at
 
 T = TypeVar("T")
 EXTERNAL_IDS = st.sampled_from(["a", "b", "c", "d"])
@@ -217,7 +217,7 @@ class SignIn(RuleBasedStateMachine):
     @rule(pick=PICK)
     def the_server_erases(self, pick: int) -> None:
         former = self.any_of(list(self.users), pick)
-        self.run(self.world.do_to(former, erase_personal_information))
+        self.run(self.world.do_to(former, erase_personal_information, BY))
         survivor = self.survivor(former)
         for user_id, user in self.users.items():
             if self.survivor(user_id) == survivor:
@@ -229,7 +229,7 @@ class SignIn(RuleBasedStateMachine):
     @rule(pick=PICK)
     def the_server_deletes(self, pick: int) -> None:
         former = self.any_of(list(self.users), pick)
-        self.run(self.world.do_to(former, delete_user))
+        self.run(self.world.do_to(former, delete_user, BY))
         survivor = self.survivor(former)
         self.forget_cases(survivor)
         self.emails = {key: owner for key, owner in self.emails.items() if self.survivor(owner) != survivor}

@@ -29,7 +29,7 @@ from knownas.integrations.create import create_integration
 from knownas.transaction import Transaction
 from knownas.users import User
 from knownas.users.delete import delete_user, erase_personal_information
-from tests.given import World, claims, device, numbered_without_gaps, proof
+from tests.given import BY, World, claims, device, numbered_without_gaps, proof
 
 PHONE = "+12125552368"
 HELLO = {"author": {"type": "business"}, "content": {"type": "text", "text": "Is this you?"}}
@@ -343,7 +343,7 @@ async def test_erasing_clears_what_channels_say_and_keeps_the_client(world: Worl
     await world.do(confirm_client, client.id)
     private = ("shown-name", "face.png", "info-city", "raw-from", "Is this you?", "subject-line")
     assert await world.traces_of(*private)
-    await world.do_to(ada, erase_personal_information)
+    await world.do_to(ada, erase_personal_information, BY)
     assert await world.traces_of(*private) == []
     assert await clients_of(world, ada) == [("twilio", "active")]
 
@@ -352,7 +352,7 @@ async def test_a_deleted_users_clients_are_gone(world: World) -> None:
     ada = await world.user("1234")
     whatsapp = await channel(world)
     await linked(world, ada, whatsapp, await conversation(world, ada))
-    await world.do_to(ada, delete_user)
+    await world.do_to(ada, delete_user, BY)
     assert (await world.snapshot())["clients"] == []
     eve = await world.user("5678")
     assert (await linked(world, eve, whatsapp, await conversation(world, eve))).status == "active"

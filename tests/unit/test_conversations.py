@@ -38,7 +38,7 @@ from knownas.users import User, UserChanges, UserNotFound
 from knownas.users.create import new_user
 from knownas.users.delete import erase_personal_information
 from knownas.users.metadata import InvalidMetadata
-from tests.given import Clock, World, numbered_without_gaps
+from tests.given import BY, Clock, World, numbered_without_gaps
 
 PLAIN = ConversationChanges()
 HELLO = {"type": "text", "text": "hello"}
@@ -277,7 +277,7 @@ async def test_what_a_removed_group_told_of_a_user_goes_when_she_is_erased(world
     await say(world, talk, eve)
     await world.do(delete_conversation, talk.id)
     assert ada.id in str(await world.events(talk.id))
-    await world.do_to(ada, erase_personal_information)
+    await world.do_to(ada, erase_personal_information, BY)
     left = str(await world.events(talk.id))
     assert ada.id not in left
     assert eve.id in left

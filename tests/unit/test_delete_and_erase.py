@@ -10,7 +10,7 @@ from knownas.sessions import AnonymousProof
 from knownas.sessions.reach import reach
 from knownas.users import UserNotFound
 from knownas.users.delete import delete_user, erase_personal_information
-from tests.given import World, claims, device, numbered_without_gaps, proof, retold, stored
+from tests.given import BY, World, claims, device, numbered_without_gaps, proof, retold, stored
 
 # Everything personal about the one whom these tests are about. No other value contains one of them.
 PERSONAL = {
@@ -41,14 +41,14 @@ async def a_full_life(world: World) -> tuple[str, str]:
 async def test_an_erased_users_values_stand_nowhere(world: World) -> None:
     user_id, _ = await a_full_life(world)
     assert len(await world.traces_of(*ERASED)) > 10, "otherwise this test shows nothing"
-    await world.do_to(user_id, erase_personal_information)
+    await world.do_to(user_id, erase_personal_information, BY)
     assert await world.traces_of(*ERASED) == []
 
 
 async def test_an_erased_user_remains_with_her_external_id_and_devices(world: World) -> None:
     user_id, visitor_id = await a_full_life(world)
     devices = {d.guid for d in await world.ask_of(user_id, list_devices)}
-    left = await world.do_to(user_id, erase_personal_information)
+    left, _ = await world.do_to(user_id, erase_personal_information, BY)
     found = await world.get(user_id)
     assert (left.id, left.identities, left.metadata, left.email) == (user_id, (), {}, None)
     assert (found.external_id, found.identities, found.metadata) == ("grace-external", (), {})
@@ -60,22 +60,22 @@ async def test_an_erased_user_remains_with_her_external_id_and_devices(world: Wo
 
 async def test_an_erased_users_email_is_free_at_once(world: World) -> None:
     user_id, _ = await a_full_life(world)
-    await world.do_to(user_id, erase_personal_information)
+    await world.do_to(user_id, erase_personal_information, BY)
     other = await world.log_in(claims("mallory", "grace@example.com"))
     assert await world.owner("email", "grace@example.com") == other.user.id
 
 
 async def test_an_anonymous_user_can_be_erased_and_keeps_her_session(world: World) -> None:
     visitor = await world.visitor(given_name="visitor-name", metadata={"x": "visitor-meta"})
-    await world.do_to(visitor.user, erase_personal_information)
+    await world.do_to(visitor.user, erase_personal_information, BY)
     assert await world.traces_of(*ERASED) == []
     assert (await world.ask(reach, proof(visitor), visitor.user.id)).id == visitor.user.id
 
 
 async def test_erasing_twice_is_as_once_but_for_being_told(world: World) -> None:
     user_id, _ = await a_full_life(world)
-    first = await world.do_to(user_id, erase_personal_information)
-    second = await world.do_to(user_id, erase_personal_information)
+    first, _ = await world.do_to(user_id, erase_personal_information, BY)
+    second, _ = await world.do_to(user_id, erase_personal_information, BY)
     assert second.id == first.id
     assert await world.told(user_id) == ["user.erased"]
 
@@ -89,20 +89,22 @@ async def test_the_others_keep_everything_when_one_is_erased_or_deleted(world: W
         return {table: [repr(row) for row in rows if other.id in repr(row)] for table, rows in snapshot.items()}
 
     before = await others()
-    await world.do_to(user_id, erase_personal_information)
+    await world.do_to(user_id, erase_personal_information, BY)
     assert await others() == before
-    await world.do_to(user_id, delete_user)
+    await world.do_to(user_id, delete_user, BY)
     assert await others() == before
 
 
 async def test_a_deleted_user_is_gone_with_everyone_merged_into_her(world: World) -> None:
     user_id, visitor_id = await a_full_life(world)
-    await world.do_to(user_id, delete_user)
+    await world.do_to(user_id, delete_user, BY)
     for reference in (user_id, visitor_id, "grace-external"):
         with pytest.raises(UserNotFound):
             await world.get(reference)
     assert await world.traces_of(*ERASED, "grace-external", visitor_id) == []
-    assert await world.traces_of(user_id) == ["events.body"], "only the event that says so names her id"
+    assert await world.traces_of(user_id) == [
+        "audit.subjects", "audit_subjects.subject", "erasures.user_id", "events.body",
+    ], "only what says that she was removed names her id"  # fmt: skip
     assert (await world.told(world.app.id))[-1] == "user.removed"
     snapshot = await world.snapshot()
     assert numbered_without_gaps(snapshot)
@@ -112,7 +114,7 @@ async def test_a_deleted_user_is_gone_with_everyone_merged_into_her(world: World
 async def test_a_deleted_users_identities_are_free_at_once(world: World) -> None:
     """The next login with her external id makes a new user."""
     user_id, _ = await a_full_life(world)
-    await world.do_to(user_id, delete_user)
+    await world.do_to(user_id, delete_user, BY)
     other = await world.log_in(claims("mallory", "grace@example.com"))
     assert await world.owner("email", "grace@example.com") == other.user.id
     again = await world.log_in(claims("grace-external"))
@@ -123,7 +125,7 @@ async def test_a_deleted_users_identities_are_free_at_once(world: World) -> None
 
 async def test_a_deleted_visitors_session_and_devices_are_gone(world: World) -> None:
     visitor = await world.visitor(phone := device())
-    await world.do_to(visitor.user, delete_user)
+    await world.do_to(visitor.user, delete_user, BY)
     snapshot = await world.snapshot()
     assert snapshot["sessions"] == snapshot["devices"] == snapshot["users"] == []
     access = await world.log_in(claims("1234"), phone, AnonymousProof(visitor.user.id, proof(visitor).token_hash))
@@ -132,10 +134,10 @@ async def test_a_deleted_visitors_session_and_devices_are_gone(world: World) -> 
 
 async def test_deleting_twice_finds_nobody_the_second_time(world: World) -> None:
     user = await world.user("1234")
-    await world.do_to(user, delete_user)
+    await world.do_to(user, delete_user, BY)
     before = await world.snapshot()
     with pytest.raises(UserNotFound):
-        await world.do_to(user, delete_user)
+        await world.do_to(user, delete_user, BY)
     assert await world.snapshot() == before
 
 
@@ -145,7 +147,7 @@ async def test_a_deleted_claimant_leaves_no_trace_in_the_owners_stream(world: Wo
     await world.log_in(claims("claimant-external"))
     with pytest.raises(EmailContested):
         await world.log_in(claims("claimant-external", "ada@example.com"))
-    await world.do_to("claimant-external", delete_user)
+    await world.do_to("claimant-external", delete_user, BY)
     assert await world.traces_of("claimant-external") == []
 
 
@@ -155,7 +157,7 @@ async def test_a_claimant_who_came_into_being_later_leaves_no_trace_either(world
     with pytest.raises(EmailContested):
         await world.log_in(claims("claimant-external", "ada@example.com"))
     await world.log_in(claims("claimant-external"))
-    await world.do_to("claimant-external", delete_user)
+    await world.do_to("claimant-external", delete_user, BY)
     assert "conflicts.claimant" not in await world.traces_of("claimant-external")
 
 
@@ -165,6 +167,6 @@ async def test_an_erased_claimants_case_is_forgotten_also_when_she_came_into_bei
     with pytest.raises(EmailContested):
         await world.log_in(claims("5678", "ada@example.com"))
     bob = await world.log_in(claims("5678"))
-    await world.do_to(bob.user, erase_personal_information)
+    await world.do_to(bob.user, erase_personal_information, BY)
     assert [c for c in (await world.snapshot())["conflicts"] if c["claimant"] == "5678"] == []
     assert await world.owner("email", "ada@example.com") == ada.user.id

@@ -24,7 +24,7 @@ from tests.delivering import (
     until_found,
     webhook_now,
 )  # fmt: skip
-from tests.given import Clock, World
+from tests.given import BY, Clock, World
 
 __all__ = ["hurry"]
 TARGET = "https://example.org/"
@@ -208,7 +208,7 @@ async def test_what_was_erased_is_not_sent_any_more_and_leaves_no_trace(world: W
     async with delivering(world, posts, clock):
         ada = await world.user("ada-1234", given_name="Ada Lovelace")
         await until(lambda: bool(posts.calls), "a call that fails")
-        await world.do_to(ada, verb)
+        await world.do_to(ada, verb, BY)
         posts.statuses[TARGET] = 200
         clock.skip(MINUTE)
         await until_delivered(world)

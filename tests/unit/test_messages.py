@@ -38,7 +38,7 @@ from knownas.messages.read import Listed, list_messages, messages_of
 from knownas.users import User, UserChanges, UserNotFound
 from knownas.users.delete import erase_personal_information
 from knownas.users.update import update_user
-from tests.given import World, claims, device
+from tests.given import BY, World, claims, device
 
 BUSINESS = Author("business")
 
@@ -163,7 +163,7 @@ async def test_a_name_follows_the_profile_and_goes_with_it(world: World) -> None
     await say(world, where, by(ada))
     await world.do_to(ada, update_user, UserChanges(surname="Also Secret"))
     assert (await read(world, where))[0].author.display_name == "Secret Also Secret"
-    await world.do_to(ada, erase_personal_information)
+    await world.do_to(ada, erase_personal_information, BY)
     assert await world.traces_of("Secret") == []
     [message] = await read(world, where)
     assert (message.author.display_name, message.author.avatar_url) == (f"User {ada.id[-4:]}", None)

@@ -8,7 +8,7 @@ from knownas.sessions.tokens import hash_of
 from knownas.users import UserNotFound
 from knownas.users.delete import delete_user
 from knownas.users.update import update_user
-from tests.given import KEY_ID, NOTHING_TYPED, World, claims, device, proof
+from tests.given import BY, KEY_ID, NOTHING_TYPED, World, claims, device, proof
 
 NOBODY = "0123456789ab0123456789ab"
 
@@ -74,7 +74,7 @@ async def test_a_session_dies_with_the_anonymity_of_its_user(world: World, end: 
         await world.log_in(claims("1234"))
         await world.log_in(claims("1234"), phone, visitor)
     elif end == "deleted":
-        await world.do_to(visitor.user, delete_user)
+        await world.do_to(visitor.user, delete_user, BY)
     else:
         await world.do_to(visitor.user, update_user, NOTHING_TYPED, external_id="1234", asserted_by=KEY_ID)
     assert (await world.snapshot())["sessions"] == []

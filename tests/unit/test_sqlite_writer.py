@@ -33,7 +33,7 @@ ROUNDS = 4
 @pytest_asyncio.fixture
 async def impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     """A world that waits 50 ms for a lock, and not five seconds."""
-    monkeypatch.setattr(sqlite, "_BUSY_MS", 50)
+    monkeypatch.setattr(sqlite, "BUSY_MS", 50)
     async with world_at(f"sqlite:///{tmp_path / 'knownas.db'}") as world:
         yield world
 

@@ -9,7 +9,7 @@ from knownas.sessions.reach import reach
 from knownas.users import UserNotFound
 from knownas.users.delete import delete_user
 from knownas.users.find import list_by_email
-from tests.given import World, claims, device, proof
+from tests.given import BY, World, claims, device, proof
 
 
 async def test_two_apps_with_the_same_people_do_not_touch(world: World) -> None:
@@ -23,7 +23,7 @@ async def test_two_apps_with_the_same_people_do_not_touch(world: World) -> None:
     await other.log_in(claims("9"), device("phone"))
     await other.do(log_out, claims("9"), "9", "phone")
     await other.visitor(device("phone"))
-    await other.do_to("1234", delete_user)
+    await other.do_to("1234", delete_user, BY)
     assert await world.snapshot() == before
 
 
@@ -35,7 +35,7 @@ async def test_what_is_in_one_app_is_not_found_from_another(world: World) -> Non
         with pytest.raises(UserNotFound):
             await other.get(reference)
         with pytest.raises(UserNotFound):
-            await other.do_to(reference, delete_user)
+            await other.do_to(reference, delete_user, BY)
     assert await other.ask(list_by_email, "ada@example.com") == []
     assert await other.device(phone.guid) is None
     with pytest.raises(InvalidSession):
@@ -53,5 +53,5 @@ async def test_a_verb_cannot_write_to_a_user_of_another_app_whom_it_got_hold_of(
     ada = (await world.log_in(claims("1234", "ada@example.com"), device())).user
     before = await world.snapshot()
     with pytest.raises(Exception, match="Too many others"):
-        await other.do(delete_user, ada)
+        await other.do(delete_user, ada, BY)
     assert await world.snapshot() == before

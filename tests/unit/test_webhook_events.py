@@ -34,7 +34,7 @@ from knownas.users.delete import delete_user
 from knownas.users.update import update_user
 from knownas.webhooks import Told, Webhook
 from knownas.webhooks.triggers import TRIGGERS
-from tests.given import KEY_ID, NOTHING_TYPED, World, claims, device
+from tests.given import BY, KEY_ID, NOTHING_TYPED, World, claims, device
 from tests.unit.event_schemas import validator_of
 
 NOW: Final = 1_600_000_000_123
@@ -398,5 +398,5 @@ async def test_a_merge_is_told_with_both_users_whole(world: World) -> None:
 
 async def test_a_removal_is_told_with_hardly_anything(world: World) -> None:
     user = await world.user("1234", given_name="Ada", email="label@example.com")
-    await world.do_to(user, delete_user)
+    await world.do_to(user, delete_user, BY)
     assert await told_of(world) == [("user:remove", {"user": {"id": user.id, "authenticated": False}})]

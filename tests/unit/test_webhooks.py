@@ -26,7 +26,7 @@ from knownas.webhooks.find import get_webhook, list_webhooks
 from knownas.webhooks.rotate import OVERLAP_S, rotate_secret
 from knownas.webhooks.triggers import TRIGGERS, check_target, check_triggers
 from knownas.webhooks.update import WebhookChanges, delete_webhook, update_webhook
-from tests.given import Clock, World
+from tests.given import BY, Clock, World
 
 TARGET = "https://example.org/hook"
 
@@ -265,15 +265,15 @@ def test_a_trigger_in_the_wrong_case_is_hinted_at() -> None:
 
 async def test_a_removed_user_is_named_only_to_webhooks_that_ask(world: World) -> None:
     """R10: with nobody to tell, not even her external id outlives her."""
-    await world.do_to(await world.user("gone-external-1"), delete_user)
+    await world.do_to(await world.user("gone-external-1"), delete_user, BY)
     assert await world.traces_of("gone-external-1") == []
     integration = await custom(world)
     webhook = await hook(world, integration, "user:merge")
-    await world.do_to(await world.user("gone-external-2"), delete_user)
+    await world.do_to(await world.user("gone-external-2"), delete_user, BY)
     assert await world.traces_of("gone-external-2") == []
     await world.do(update_webhook, integration.id, webhook.id, WebhookChanges(triggers=["user:remove"]))
     gone = await world.user("gone-external-3", email="label@example.com")
-    await world.do_to(gone, delete_user)
+    await world.do_to(gone, delete_user, BY)
     last = (await world.events(world.app.id))[-1]
     assert {key: last[key] for key in ("removed_user_id", "external_id", "authenticated")} == {
         "removed_user_id": gone.id, "external_id": "gone-external-3", "authenticated": False,

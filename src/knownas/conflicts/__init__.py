@@ -235,13 +235,6 @@ class Conflicts(Protocol):
         """Hold one attempt; it takes the place of an older one once there are many."""
         ...
 
-    def forget(self, members: list[str], external_id: str | None) -> None:
-        """Hold the removal of the cases that name these users, or this external id from before it had a user.
-
-        What was told of them, and what is kept of how they were settled, goes too.
-        """
-        ...
-
 
 def slot_of(number: int) -> int:
     """Where the attempt of this number is kept: the first ones for good, later ones in turn. Pure."""

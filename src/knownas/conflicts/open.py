@@ -25,6 +25,7 @@ def record(tx: Transaction, claim: Claim, standing: Standing, claimant: User | N
     """
     outcome = OUTCOME_OF[tx.settings.conflict_policy]
     claimant_id = claimant.id if claimant else None
+    tx.users.read_of(standing.owner)
     case = standing.case
     if case is None:
         case = _new_case(tx, claim, standing, outcome, claimant_id)

@@ -294,6 +294,6 @@ class Conversations(Protocol):
         """
         ...
 
-    def forget_users(self, members: list[str]) -> None:
-        """Hold the removal of what the outbox says about these users as participants of groups."""
+    def forget_names(self, members: list[str]) -> None:
+        """Hold the removal of the names and pictures that messages give these users, who wrote them."""
         ...

@@ -32,10 +32,13 @@ REMOVE: Final = "DELETE FROM clients WHERE app_id = $1 AND id = $2 AND revision 
 DEACTIVATE: Final = """
     UPDATE clients SET status = 'inactive', revision = revision + 1
     WHERE app_id = $1 AND integration_id = $2 AND status = 'active'"""
-CLEAR_DETAILS: Final = """
-    UPDATE clients SET display_name = NULL, avatar_url = NULL, info = NULL, raw = NULL, subject = NULL,
-        confirmation_message = NULL, revision = revision + 1
-    WHERE app_id = $1 AND user_id IN {ids}"""
+# A link that waits is nothing but whom to look for.
+CLEAR_DETAILS: Final = (
+    "DELETE FROM clients WHERE app_id = $1 AND status = 'pending' AND user_id IN {ids}",
+    """UPDATE clients SET display_name = NULL, avatar_url = NULL, info = NULL, raw = NULL, subject = NULL,
+        confirmation_message = NULL, address = '', external_id = NULL, revision = revision + 1
+        WHERE app_id = $1 AND status <> 'pending' AND user_id IN {ids}""",
+)
 # `associations` is a JSON list of flat objects, each always spelled the same, so that one can be taken out as text.
 UNSUBSCRIBE: Final = """
     UPDATE participants
@@ -125,7 +128,8 @@ class ClientRows:
 
     def clear_details(self, members: list[str]) -> None:
         """Hold the clearing."""
-        self._unit.hold_for_all(CLEAR_DETAILS, members)
+        for statement in CLEAR_DETAILS:
+            self._unit.hold_for_all(statement, members)
 
 
 def _association(client: LinkedClient) -> str:

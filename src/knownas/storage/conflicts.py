@@ -57,17 +57,6 @@ SHADOW_EXAMPLES: Final = """
     SELECT id FROM conflicts WHERE app_id = $1 AND shadow_policy = $2 AND outcome = $3 AND shadow_outcome = $4
     ORDER BY id DESC LIMIT 10"""
 
-_OF_USERS: Final = "owner_id IN {ids} OR claimant_id IN {ids}"
-_OF_NOBODY_YET: Final = "claimant = $2 AND claimant_id IS NULL"
-_CASES: Final = "SELECT id FROM conflicts WHERE app_id = $1 AND ({which})"
-_FORGET: Final = (
-    f"DELETE FROM events WHERE app_id = $1 AND stream IN ({_CASES})",  # noqa: S608
-    f"DELETE FROM conflict_evidence WHERE app_id = $1 AND case_id IN ({_CASES})",  # noqa: S608
-    "DELETE FROM conflicts WHERE app_id = $1 AND ({which})",
-    "DELETE FROM resolutions WHERE app_id = $1 AND ({which})",
-)
-FORGET_USERS: Final = tuple(statement.format(which=_OF_USERS) for statement in _FORGET)
-FORGET_CLAIMANT: Final = tuple(statement.format(which=_OF_NOBODY_YET) for statement in _FORGET)
 _STATE: Final = 11  # where it stands among the parameters of INSERT
 _COUNT_AT_MOST: Final = 2**62
 
@@ -172,14 +161,6 @@ class ConflictRows:
             ADD_EVIDENCE, case_id, slot_of(evidence.number), evidence.number, evidence.asserted_by, evidence.outcome,
             evidence.device_guid, evidence.platform, msgspec.json.encode(evidence.info).decode(), evidence.seen_at,
         )  # fmt: skip
-
-    def forget(self, members: list[str], external_id: str | None) -> None:
-        """Hold the removal of the cases, of what they told and of how they were settled."""
-        for statement in FORGET_USERS:
-            self._unit.hold_for_all(statement, members)
-        if external_id is not None:
-            for statement in FORGET_CLAIMANT:
-                self._unit.hold(statement, external_id)
 
 
 def _case_of(row: Row) -> Case:

@@ -87,25 +87,16 @@ REMOVE_ROWS: Final = (
 )
 
 # What a user leaves behind when she goes, or is erased. The statements run in this order, before her own row goes.
-_WHERE_SHE_IS_NAMED: Final = """
-        SELECT conversation_id FROM participants WHERE app_id = $1 AND user_id IN {ids}
-        UNION SELECT conversation_id FROM former_participants WHERE app_id = $1 AND user_id IN {ids}
-        UNION SELECT conversation_id FROM messages WHERE app_id = $1 AND author_id IN {ids}"""
 _HER_PERSONAL: Final = """
         SELECT p.conversation_id FROM participants p
         JOIN conversations c ON c.app_id = p.app_id AND c.id = p.conversation_id
         WHERE p.app_id = $1 AND p.user_id IN {ids} AND c.type = 'personal'"""
-FORGET_IN_GROUPS: Final = f"""
-    DELETE FROM events WHERE app_id = $1 AND stream IN ({_WHERE_SHE_IS_NAMED}) AND EXISTS (
-        SELECT 1 FROM users n WHERE n.app_id = $1 AND n.id IN {{ids}} AND events.body LIKE '%"' || n.id || '"%'
-    )"""  # noqa: S608
 REMOVE_WITH_USERS: Final = (
-    FORGET_IN_GROUPS,
     """UPDATE conversations SET revision = revision + 1, message_count = message_count - (
             SELECT count(*) FROM messages m
             WHERE m.app_id = $1 AND m.conversation_id = conversations.id AND m.author_id IN {ids}
         )
-        WHERE app_id = $1 AND type = 'sdkGroup' AND id IN (
+        WHERE app_id = $1 AND id IN (
             SELECT conversation_id FROM messages WHERE app_id = $1 AND author_id IN {ids}
         )""",
     f"DELETE FROM messages WHERE app_id = $1 AND conversation_id IN ({_HER_PERSONAL})",  # noqa: S608
@@ -115,6 +106,17 @@ REMOVE_WITH_USERS: Final = (
     "DELETE FROM participants WHERE app_id = $1 AND user_id IN {ids}",
     "DELETE FROM former_participants WHERE app_id = $1 AND user_id IN {ids}",
 )
+
+# What a message says of the user who wrote it, in its body (messages/stored.py), whose members keep their order.
+_OF_SPEAKERS: Final = """WHERE app_id = $1 AND author_id IN {ids} AND body LIKE '%"speaker":%'"""
+FORGET_SPEAKERS: Final = {
+    "sqlite": f"UPDATE messages SET body = json_remove(body, '$.speaker') {_OF_SPEAKERS}",  # noqa: S608
+    "postgresql": f"""
+        UPDATE messages SET body = (
+            SELECT '{{' || string_agg(to_json(m.key)::text || ':' || m.value::text, ',' ORDER BY m.ordinality) || '}}'
+            FROM json_each(body::json) WITH ORDINALITY m WHERE m.key <> 'speaker')
+        {_OF_SPEAKERS}""",  # noqa: S608
+}
 
 
 class ConversationRows:
@@ -259,9 +261,9 @@ class ConversationRows:
         for statement in REMOVE_WITH_USERS:
             self._unit.hold_for_all(statement, members)
 
-    def forget_users(self, members: list[str]) -> None:
-        """Hold the removal of what the events of groups say about these users."""
-        self._unit.hold_for_all(FORGET_IN_GROUPS, members)
+    def forget_names(self, members: list[str]) -> None:
+        """Hold the removal of what their messages say of them besides their content."""
+        self._unit.hold_for_all(FORGET_SPEAKERS[self._unit.engine], members)
 
     async def _seated(self, rows: Sequence[Row]) -> list[Participant]:
         """One participant for each user; where two ids stand for her, her own place counts, else the first."""

@@ -52,10 +52,14 @@ def _text(plan: list[Held]) -> str:
         before = held
         if held.must:
             checks.append(f"1 / (SELECT count(*) FROM w{number})")  # noqa: S608
-            if "RETURNING" not in body:
-                body += " RETURNING 1"
+            body = telling(body)
         parts.append(f"w{number} AS ({body})")
     return f"WITH {', '.join(parts)} SELECT {', '.join(checks) or '1'}"
+
+
+def telling(sql: str) -> str:
+    """The statement so that it answers a row for each that it touched."""
+    return sql if "RETURNING" in sql or sql.startswith("SELECT") else f"{sql} RETURNING 1"
 
 
 _ROW: Final = re.compile(r"INSERT INTO .*?\bVALUES (\(.*\))", re.DOTALL)

@@ -19,7 +19,7 @@ from knownas.errors import DomainError, LostRace, Unavailable
 from knownas.storage import migrate
 from knownas.storage.chance import SystemRandomness, now_ms
 from knownas.storage.connections import Connections
-from knownas.storage.cte import compose
+from knownas.storage.cte import compose, telling
 from knownas.storage.directory import Directory, check_master_key
 from knownas.storage.transaction import RACES, NewApp, SqlTransaction, refuse_writes
 from knownas.storage.unit import Held, Row, SeqOf, Unit
@@ -233,7 +233,7 @@ async def _one_by_one(connection: asyncpg.Connection, plan: list[Held]) -> None:
         returned: list[Any] = []
         for held in plan:
             params = [returned[value.write] if type(value) is SeqOf else value for value in held.params]
-            sql = held.sql if not held.must or "RETURNING" in held.sql else f"{held.sql} RETURNING 1"
+            sql = telling(held.sql) if held.must else held.sql
             row = await connection.fetchrow(sql, *params)
             if held.must and row is None:
                 raise LostRace

@@ -17,12 +17,11 @@ from knownas.storage import sqlite_schema
 from knownas.storage.chance import SystemRandomness, now_ms
 from knownas.storage.directory import Directory, check_master_key
 from knownas.storage.parameters import for_sqlite
-from knownas.storage.sqlite_writer import Job, Writer
+from knownas.storage.sqlite_writer import BUSY_MS, Job, Writer
 from knownas.storage.transaction import RACES, NewApp, SqlTransaction, refuse_writes
 from knownas.storage.unit import Row, Unit
 from knownas.storage.vault import Vault
 
-_BUSY_MS: Final = 5000
 # The inner pages of the indexes of a million users fit; without them each look-up costs one read more. Larger caches
 # leave too little of the 200 MB that the server may take.
 _READER_CACHE_KIB: Final = 34 * 1024
@@ -135,7 +134,7 @@ class Sqlite:
 
     def _connect(self, cache_kib: int) -> apsw.Connection:
         connection = apsw.Connection(str(self._path), statementcachesize=500)
-        connection.set_busy_timeout(_BUSY_MS)
+        connection.set_busy_timeout(BUSY_MS)
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         for pragma in (
             "journal_mode = WAL",

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -21,7 +22,16 @@ from knownas.storage.unit import Held, SeqOf, runs_of_rows
 GROUP: Final = 64
 WAITING_AT_MOST: Final = 4096
 CHECKPOINT_EVERY_S: Final = 1.0
+BUSY_MS: Final = 5000
 LONG_LOG_FRAMES = 32 * 1024  # 128 MiB
+EMPTY_EVERY_S: Final = 1.0
+"""How soon the log is emptied again after an erasure, and how often that is tried while a reader is in the way."""
+EMPTYING_BUSY_MS: Final = 200
+REWRITTEN_AT_MOST: Final = 64 * 1024 * 1024
+"""`secure_delete` overwrites what is deleted, but when rows move between pages SQLite leaves their old copies in the
+unused middle of a page. Only VACUUM removes these; above this size it would hold writes up for too long."""
+PAUSES: Final = 50
+"""After an erasure the file is rewritten, and the log emptied, for a fiftieth of the time at most."""
 _log = logging.getLogger(__name__)
 
 # What says that nothing at all can be written now, whatever the unit: the whole group fails, and nobody is blamed.
@@ -34,7 +44,7 @@ _STORAGE_FAILURES: Final = (
 class Job:
     """One verb to run, and who waits for it."""
 
-    __slots__ = ("answer", "app", "args", "failure", "future", "kwargs", "stale", "verb")
+    __slots__ = ("answer", "app", "args", "erased", "failure", "future", "kwargs", "stale", "verb")
 
     def __init__(
         self,
@@ -52,6 +62,7 @@ class Job:
         self.answer: Any = None
         self.failure: BaseException | None = None
         self.stale = False
+        self.erased = False
 
 
 class Writer:
@@ -76,6 +87,8 @@ class Writer:
         self._stopping = False
         self._committed = threading.Event()
         self._long_log = threading.Event()
+        self._empty_at: float | None = None
+        self._empty_not_before = 0.0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="knownas-writer", daemon=True)
         self._checkpointer = threading.Thread(target=self._checkpoint, name="knownas-checkpoint", daemon=True)
@@ -108,6 +121,8 @@ class Writer:
         self._stopping = True
         self._jobs.put(None)
         self._thread.join()
+        if self._empty_at is not None:
+            self._empty_log()
         self._refuse_the_rest()
         self._stopped.set()
         self._committed.set()
@@ -122,7 +137,7 @@ class Writer:
     def _next_group(self) -> list[Job]:
         """Whatever waits, GROUP jobs at most; nothing when there is nothing left and the end was asked for."""
         group: list[Job] = []
-        job = self._jobs.get()
+        job = self._first_job()
         while job is not None:
             group.append(job)
             if len(group) == GROUP or self._jobs.empty():
@@ -131,6 +146,15 @@ class Writer:
         if group:
             self._jobs.put(None)
         return group
+
+    def _first_job(self) -> Job | None:
+        """Wait for a job, or the end. What was erased leaves the log meanwhile, also when nobody writes any more."""
+        while True:
+            wait_s = None if self._empty_at is None else max(self._empty_at - time.monotonic(), 0)
+            try:
+                return self._jobs.get(timeout=wait_s)
+            except queue.Empty:
+                self._empty_log()
 
     def _refuse_the_rest(self) -> None:
         """Answer jobs that were queued at the very moment of stopping, when nobody takes them any more."""
@@ -145,7 +169,7 @@ class Writer:
 
     def _write(self, group: list[Job]) -> None:
         """Run the group in one transaction and settle all of it."""
-        if self._long_log.is_set():
+        if self._long_log.is_set() or (self._empty_at is not None and time.monotonic() >= self._empty_at):
             self._empty_log()
         self._told = False
         try:
@@ -154,6 +178,8 @@ class Writer:
                 self._run_one(job)
             self._connection.execute("COMMIT")
             self._committed.set()
+            if any(job.erased and job.failure is None for job in group):
+                self._empty_soon()
         except BaseException as failure:  # noqa: BLE001  whatever it was, nobody may wait for ever
             self._give_up(group, failure)
         try:
@@ -162,12 +188,37 @@ class Writer:
             _log.warning("the event loop closed before %d writes could be answered", len(group))
 
     def _empty_log(self) -> None:
-        """Begin the write-ahead log anew. Under steady writes nobody else could: there is always one more frame."""
+        """Begin the write-ahead log anew. Under steady writes nobody else could: there is always one more frame.
+
+        A reader that holds on to an old state is not waited for: writes would wait with us. After an erasure it is
+        tried again.
+        """
         self._long_log.clear()
+        began = time.monotonic()
+        self._connection.set_busy_timeout(EMPTYING_BUSY_MS)
         try:
+            if self._empty_at is not None and self._size() <= REWRITTEN_AT_MOST:
+                self._connection.execute("VACUUM")
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            self._empty_at = None
         except apsw.Error as failure:
             _log.warning("emptying the log was put off: %s", type(failure).__name__)
+            if self._empty_at is not None:
+                self._empty_at = time.monotonic() + EMPTY_EVERY_S
+        finally:
+            self._connection.set_busy_timeout(BUSY_MS)
+        ended = time.monotonic()
+        self._empty_not_before = ended + max(EMPTY_EVERY_S, (ended - began) * PAUSES)
+
+    def _size(self) -> int:
+        """Of the database in bytes, without the log."""
+        pages, size = (self._connection.pragma(name) for name in ("page_count", "page_size"))
+        return int(pages) * int(size)
+
+    def _empty_soon(self) -> None:
+        """Have the log emptied soon: it still holds the pages as they were before something was erased."""
+        if self._empty_at is None:
+            self._empty_at = max(time.monotonic(), self._empty_not_before)
 
     def _run_one(self, job: Job) -> None:
         if job.future.cancelled():
@@ -187,6 +238,7 @@ class Writer:
         if not tx.unit.wrote:
             return
         job.stale = tx.unit.stale
+        job.erased = tx.unit.erased
         try:
             flush(self._connection, tx.unit.plan())
         except (apsw.ConstraintError, LostRace):

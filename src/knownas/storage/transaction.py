@@ -14,6 +14,7 @@ from knownas.storage.conflicts import ConflictRows
 from knownas.storage.conversations import ConversationRows
 from knownas.storage.deliveries import DeliveryRows
 from knownas.storage.devices import DeviceRows
+from knownas.storage.erasures import ErasureRows
 from knownas.storage.identities import IdentityRows
 from knownas.storage.integrations import IntegrationRows
 from knownas.storage.keys import KeyRows
@@ -120,6 +121,10 @@ class SqlTransaction:
     @property
     def audit(self) -> AuditRows:
         return AuditRows(self.unit)
+
+    @property
+    def erasures(self) -> ErasureRows:
+        return ErasureRows(self.unit)
 
     @property
     def leases(self) -> LeaseRows:

@@ -91,6 +91,7 @@ class Unit:
     __slots__ = (
         "_engine",
         "app_id",
+        "erased",
         "events",
         "fresh",
         "held",
@@ -98,6 +99,7 @@ class Unit:
         "patches",
         "randomness",
         "settings",
+        "shared",
         "stale",
         "tables",
     )
@@ -113,7 +115,9 @@ class Unit:
         self.patches: dict[str, Patch] = {}
         self.events: dict[str, list[Struct]] = {}
         self.tables: dict[str, str] = {}
+        self.shared: dict[str, int] = {}
         self.stale = False
+        self.erased = False
 
     async def row(self, sql: str, *params: Any) -> Row | None:
         """The first row of a query on the app, whose id is `$1`."""
@@ -171,6 +175,14 @@ class Unit:
         """Which of the two texts of a statement is to be run, where there are two."""
         return self._engine.engine
 
+    def share(self, user_id: str, revision: int) -> None:
+        """Lose the race when this user was written since she was read, though this writes nothing of hers.
+
+        Only where units overlap: SQLite has one writer.
+        """
+        if self.engine == "postgresql" and user_id not in self.fresh:
+            self.shared[user_id] = revision
+
     def new_id(self) -> str:
         """A fresh id."""
         return self.randomness.id(self.now)
@@ -192,6 +204,9 @@ class Unit:
         # A row that was only relied on is written too, so that its guard is asked, where there is anything to guard.
         weighty = bool(self.fresh or self.events) or not all(held.slight for held in self.held)
         changed = {stream for stream, patch in self.patches.items() if patch.columns or patch.one_more or weighty}
+        for user_id, revision in sorted(self.shared.items()):
+            if user_id not in changed:
+                plan.append(Held(_STILL_AS_READ, (self.app_id, user_id, revision), must=True))
         for stream in sorted(changed | (self.events.keys() - self.fresh.keys())):
             numbers[stream] = SeqOf(len(plan))
             plan.append(self._update(stream, len(self.events.get(stream, ()))))
@@ -247,6 +262,8 @@ def runs_of_rows(plan: list[Held]) -> Iterator[tuple[int, int]]:
 ROWS_AT_ONCE: Final = 100
 _LIVE_ROW: Final = "app_id = $1 AND id = $2 AND merged_into IS NULL"
 _WHERE: Final = {"apps": "$1 = $2 AND id = $2", "conflicts": "app_id = $1 AND id = $2"}
+# It waits for whoever is changing the row, and whoever wants to change it waits for us.
+_STILL_AS_READ: Final = "SELECT 1 FROM users WHERE app_id = $1 AND id = $2 AND revision = $3 FOR SHARE"
 INSERT_EVENT: Final = """
     INSERT INTO events (app_id, stream, seq, id, type, body, created_at)
     VALUES ($1, $2, CAST($3 AS BIGINT) - CAST($4 AS BIGINT), $5, $6, $7, $8)

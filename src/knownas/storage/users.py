@@ -62,17 +62,13 @@ REMOVE_ROWS: Final = (
     "DELETE FROM sessions WHERE app_id = $1 AND user_id IN {ids}",
     "DELETE FROM clients WHERE app_id = $1 AND user_id IN {ids}",
     "DELETE FROM zendesk_links WHERE app_id = $1 AND user_id IN {ids}",
-    "DELETE FROM events WHERE app_id = $1 AND stream IN {ids}",
-    "DELETE FROM merges WHERE app_id = $1 AND (surviving IN {ids} OR discarded IN {ids})",
 )
-FORGET_TOLD: Final = (
-    "DELETE FROM events WHERE app_id = $1 AND stream IN {ids}",
-    """UPDATE merges SET before = '{}', discarded_metadata = '{}'
-        WHERE app_id = $1 AND (surviving IN {ids} OR discarded IN {ids})""",
+FORGET_PROFILES: Final = (
+    """UPDATE users SET given_name = NULL, surname = NULL, email = NULL, avatar_url = NULL, locale = NULL,
+        metadata = '{}', signed_up_at = NULL, zendesk_id = NULL
+        WHERE app_id = $1 AND id IN {ids}""",
+    "DELETE FROM zendesk_links WHERE app_id = $1 AND user_id IN {ids}",
 )
-BLANK: Final = """
-    UPDATE users SET given_name = NULL, surname = NULL, email = NULL, avatar_url = NULL, locale = NULL, metadata = '{}'
-    WHERE app_id = $1 AND id IN {ids}"""
 REMOVE_USER: Final = "DELETE FROM users WHERE app_id = $1 AND id = $2 AND revision = $3 AND merged_into IS NULL"
 
 
@@ -127,6 +123,10 @@ class UserRows:
         if user.id not in self._unit.fresh:
             self._unit.patch(user.id).revision = user.revision
 
+    def read_of(self, user: User) -> None:
+        """Have her row locked for reading while this is written; her revision stays."""
+        self._unit.share(user.id, user.revision)
+
     def change(self, user: User, **columns: object) -> None:
         """Hold new values for her row, guarded."""
         self.rely_on(user)
@@ -148,18 +148,21 @@ class UserRows:
             sql = "UPDATE users SET external_id = NULL WHERE app_id = $1 AND id IN " + id_list(some)  # noqa: S608
             self._unit.hold(f"{sql} AND external_id = ${len(some) + 2}", *some, external_id)
 
-    def remove(self, user: User, members: list[str]) -> None:
-        """Hold the removal of all rows that carry these ids."""
+    def remove(self, user: User) -> None:
+        """Hold the removal of her row."""
         self._unit.hold(REMOVE_USER, user.id, user.revision, must=True)
+
+    def remove_rows(self, members: list[str]) -> None:
+        """Hold the removal of the rows that carry these ids."""
         self._unit.hold_for_all("DELETE FROM users WHERE app_id = $1 AND id IN {ids}", members[1:])
         for statement in REMOVE_ROWS:
             self._unit.hold_for_all(statement, members)
 
-    def forget_events(self, members: list[str]) -> None:
-        """Hold the removal of what the outbox and the journal say; numbering goes on where it was."""
-        for statement in FORGET_TOLD:
-            self._unit.hold_for_all(statement, members)
-        self._unit.hold_for_all(BLANK, members[1:])
+    def forget_profiles(self, members: list[str]) -> None:
+        """Hold the clearing; her own row is cleared by a change."""
+        clear, unlink = FORGET_PROFILES
+        self._unit.hold_for_all(clear, members[1:])
+        self._unit.hold_for_all(unlink, members)
 
     async def _survivor(self, rows: Sequence[Row]) -> User | None:
         """The user of these rows; follows the pointers of merged users, which never form a circle."""

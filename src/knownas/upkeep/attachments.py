@@ -55,8 +55,7 @@ async def run_once(database: Database, files: Files, position: Position, now: in
     on, which is moved. Files of an app that this database does not know are left alone: they may be another
     installation's. Raises Unavailable.
     """
-    swept = Swept()
-    await _remove_files(database, files, swept)
+    swept = Swept(await remove_files(database, files))
     if now - position.looked_at >= LOOK_EVERY_MS:
         position.looked_at = now
         swept.unfinished = await files.tidy(now - TIDIED_AFTER_MS)
@@ -69,8 +68,8 @@ async def run_once(database: Database, files: Files, position: Position, now: in
     return swept
 
 
-async def _remove_files(database: Database, files: Files, swept: Swept) -> None:
-    """Remove the files of what was removed, and then its last trace."""
+async def remove_files(database: Database, files: Files) -> int:
+    """Remove the files of some of what was removed, and then its last trace; how many. Raises Unavailable."""
     by_app: dict[str, list[str]] = {}
     gone: list[Gone] = await database.read(_Bound(), files_to_remove, REMOVED_AT_ONCE)
     for one in gone:
@@ -78,7 +77,7 @@ async def _remove_files(database: Database, files: Files, swept: Swept) -> None:
         by_app.setdefault(one.app_id, []).append(one.name)
     for app_id, names in by_app.items():
         await database.write(_Bound(app_id), forget_attachments, names)
-        swept.removed += len(names)
+    return len(gone)
 
 
 async def _look(database: Database, files: Files, position: Position, swept: Swept) -> None:

@@ -17,6 +17,8 @@ from knownas.upkeep import attachments
 
 LEASE: Final = "upkeep"
 EVERY_S: Final = 30.0
+FILES_EVERY_S: Final = 2.0
+"""How soon the file of a removed attachment is removed (R10). Looking costs one step along an index."""
 LEASE_MS: Final = 90_000
 RETAIN_EVERY_MS: Final = 600_000
 _log = logging.getLogger(__name__)
@@ -33,6 +35,7 @@ class Upkeep:
         self._name = self._above.id  # as good a name for this process as any
         self._position = attachments.Position()
         self._retained_at = 0
+        self._ours_until = 0
 
     async def run(self) -> None:
         """Work until cancelled. No failure ends it."""
@@ -43,10 +46,11 @@ class Upkeep:
                 _log.warning("upkeep waits: %s", failure)
             except Exception:  # noqa: BLE001  the next time may be better
                 _log.exception("a bug in upkeep")
-            await asyncio.sleep(EVERY_S)
+            await self._between()
 
     async def run_once(self) -> None:
         """One round, when it is this process's to do. Raises Unavailable."""
+        self._ours_until = 0
         until = self._clock() + LEASE_MS
         if not await self._database.write(self._above, take_lease, LEASE, self._name, until):
             return
@@ -57,6 +61,19 @@ class Upkeep:
             await self._retain()
         # Last: it also asks a store of files, which may be away.
         await attachments.run_once(self._database, self._files, self._position, self._clock())
+        self._ours_until = until
+
+    async def _between(self) -> None:
+        """Wait for the next round. What somebody removes meanwhile loses its file soon, if the last round went well."""
+        until = self._clock() + int(EVERY_S * 1000)
+        while self._clock() < until:
+            await asyncio.sleep(FILES_EVERY_S)
+            if self._clock() < self._ours_until:
+                try:
+                    await attachments.remove_files(self._database, self._files)
+                except Exception as failure:  # noqa: BLE001  the next round says more of it
+                    _log.warning("removing files waits: %s", type(failure).__name__)
+                    self._ours_until = 0
 
     async def _retain(self) -> None:
         """Let go of what apps do not want to keep, in bites."""

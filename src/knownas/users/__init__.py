@@ -163,6 +163,13 @@ class Users(Protocol):
         """Have whatever else is held of the user lose its race when she has been written since she was read."""
         ...
 
+    def read_of(self, user: User) -> None:
+        """Have what is held lose its race when she was written since she was read. She herself is not written.
+
+        For what tells of a user something that must not outlive her erasure, as often as others cause it (R10).
+        """
+        ...
+
     def change(self, user: User, **columns: object) -> None:
         """Hold new values for some of the user's fields, relying on how she was read."""
         ...
@@ -175,10 +182,14 @@ class Users(Protocol):
         """Hold that those who were merged away do not carry this external id any more."""
         ...
 
-    def remove(self, user: User, members: list[str]) -> None:
-        """Hold the removal of the user and her `members` with everything that carries their ids, relying on her."""
+    def remove(self, user: User) -> None:
+        """Hold the removal of the user's own row, relying on how she was read; first among what removes her."""
         ...
 
-    def forget_events(self, members: list[str]) -> None:
-        """Hold the removal of what the outbox and the merge journal still say about these users."""
+    def remove_rows(self, members: list[str]) -> None:
+        """Hold the removal of those merged into her, and of what carries any of these ids as its user's; last."""
+        ...
+
+    def forget_profiles(self, members: list[str]) -> None:
+        """Hold the clearing of what the rows of those merged into her say, and of all of their links to Zendesk."""
         ...

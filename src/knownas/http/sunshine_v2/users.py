@@ -6,6 +6,7 @@ from knownas.http.sunshine_v2 import wire
 from knownas.http.sunshine_v2.brand import brand_of
 from knownas.http.sunshine_v2.scope import INTEGRATION, acting_on_app
 from knownas.http.sunshine_v2.wire import UserBody
+from knownas.resolutions import By
 from knownas.transaction import Transaction
 from knownas.users import User, UserChanges
 from knownas.users.create import create_user
@@ -54,15 +55,16 @@ async def update(call: Call) -> Answer:
 
 async def delete(call: Call) -> Answer:
     """DELETE …/users/{u}: 200 and an empty object; the user, her devices and her history are gone."""
-    app, _ = await acting_on_app(call, INTEGRATION)
-    await call.services.database.write(app, _delete, call.params["user"], brand_of(call))
+    app, caller = await acting_on_app(call, INTEGRATION)
+    await call.services.database.write(app, _delete, call.params["user"], brand_of(call), By(f"key:{caller.key_id}"))
     return json_answer({})
 
 
 async def delete_personal_information(call: Call) -> Answer:
     """DELETE …/users/{u}/personalinformation: 200 and what is left of the user."""
-    app, _ = await acting_on_app(call, INTEGRATION)
-    user = await call.services.database.write(app, _erase, call.params["user"], brand_of(call))
+    app, caller = await acting_on_app(call, INTEGRATION)
+    by = By(f"key:{caller.key_id}")
+    user = await call.services.database.write(app, _erase, call.params["user"], brand_of(call), by)
     return json_answer({"user": wire.user(user)})
 
 
@@ -78,9 +80,10 @@ async def _update(
     return await update_user(tx, user, changes, external_id=external_id, asserted_by=asserted_by)
 
 
-async def _delete(tx: Transaction, reference: str, brand_id: str | None) -> None:
-    await delete_user(tx, await get_user(tx, reference, brand_id))
+async def _delete(tx: Transaction, reference: str, brand_id: str | None, by: By) -> None:
+    await delete_user(tx, await get_user(tx, reference, brand_id), by)
 
 
-async def _erase(tx: Transaction, reference: str, brand_id: str | None) -> User:
-    return await erase_personal_information(tx, await get_user(tx, reference, brand_id))
+async def _erase(tx: Transaction, reference: str, brand_id: str | None, by: By) -> User:
+    left, _ = await erase_personal_information(tx, await get_user(tx, reference, brand_id), by)
+    return left

@@ -126,6 +126,9 @@ CREATE TABLE erasures (
 );
 CREATE INDEX erasures_of_user ON erasures (app_id, user_id, id);
 
+-- What was attempted for an erased event goes with it.
+CREATE INDEX attempts_of_event ON attempts (app_id, event_id);
+
 -- Webhooks of another format than the vendor's; `sealed_options` holds what only they have, some of it secret, and
 -- `public_keys` what receivers verify their calls with.
 ALTER TABLE webhooks ADD COLUMN format TEXT NOT NULL DEFAULT 'sunshine';
