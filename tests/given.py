@@ -304,6 +304,9 @@ def retold(snapshot: Snapshot) -> dict[str, tuple[str | None, set[str]]]:
                 case {"event": "users.merged", "discarded": discarded}:
                     merged.add(discarded)
                     devices |= of(discarded)[1]
+                case {"event": "users.unmerged", "restored": restored}:
+                    merged.discard(restored)
+                    devices -= of(restored)[1]
         return external_id, devices
 
     others = {row["id"] for row in snapshot["apps"] + snapshot["conversations"] + snapshot["conflicts"]}

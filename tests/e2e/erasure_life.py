@@ -158,7 +158,7 @@ def talk(life: Life) -> str:
             200,
         )
         if conversation != mine:
-            answer = {
+            answer: dict[str, Any] = {
                 "author": mate | {"type": "user"},
                 "content": {"type": "text", "text": life.others.mark("answer")},
             }

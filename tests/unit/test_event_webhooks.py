@@ -9,6 +9,7 @@ from msgspec import structs
 
 from knownas.delivery.signing import make_signing_key
 from knownas.integrations.create import create_integration
+from knownas.resolutions import By
 from knownas.transaction import Transaction
 from knownas.users.delete import delete_user
 from knownas.webhooks import (
@@ -201,7 +202,7 @@ async def test_a_removed_users_external_id_is_not_kept_for_them(world: World) ->
     """`user:remove` is the v2 API's; FusionAuth's `user.delete` causes nothing yet."""
     await world.do(create_event_webhook, structs.replace(PLAIN, events_enabled=tuple(sorted(EVENT_TYPES))))
     ada = await world.user("ada-external")
-    await world.do_to(ada, delete_user)
+    await world.do_to(ada, delete_user, By("key:test"))
     assert await world.traces_of("ada-external") == []
 
 

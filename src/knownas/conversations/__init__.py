@@ -236,6 +236,29 @@ class Conversations(Protocol):
         """The default conversation among those of this user, or None."""
         ...
 
+    async def default_holder(self, conversation_id: str) -> str | None:
+        """The user for whom this is the default conversation, by the id that she had when it was made; or None."""
+        ...
+
+    async def stored(self, conversation_id: str) -> Conversation | None:
+        """The conversation itself, although it may have been merged into another; or None."""
+        ...
+
+    def separate(self, conversation: Conversation) -> None:
+        """Hold that this merged conversation is one of its own again; loses its race when it is not merged any more."""
+        ...
+
+    def uncount(self, merged: list[str], conversation_id: str | None = None) -> None:
+        """Hold that those merged into another have one message fewer where it was deleted, or none any more.
+
+        What each one holds has to be known when the merge is undone.
+        """
+        ...
+
+    def less_unread(self, participant: Participant, count: int) -> None:
+        """Hold that so many messages fewer wait for the participant."""
+        ...
+
     async def family(self, conversation_id: str) -> list[str]:
         """The ids that stand for this conversation: its own first, then those merged into it."""
         ...

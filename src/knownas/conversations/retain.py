@@ -34,6 +34,7 @@ async def retain(tx: Transaction, after: str = "") -> str | None:
             tx.messages.remove_all(family)
             tx.attachments.remove_of_messages(family)
             tx.conversations.change(conversation, message_count=0)
+            tx.conversations.uncount(family[1:])
             tx.emit(MessagesDeleted(stream_of(conversation, participants), conversation.id))
     if len(idle) > CLEARED:
         return idle[CLEARED - 1].id

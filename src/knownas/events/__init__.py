@@ -21,7 +21,7 @@ from knownas.devices import DeviceSignedIn, DeviceSignedOut
 from knownas.identities import IdentityAttached, IdentityTakenOver
 from knownas.integrations import IntegrationCreated, IntegrationRemoved, IntegrationUpdated
 from knownas.keys import KeyCreated, KeyDeleted
-from knownas.merges import UsersMerged
+from knownas.merges import UsersMerged, UsersUnmerged
 from knownas.messages import MessageDeleted, MessagePosted, MessagesDeleted, PostbackReceived
 from knownas.oauth import AccessGranted
 from knownas.sessions import UserAuthenticated
@@ -82,6 +82,7 @@ EVENTS: Final[tuple[type[Struct], ...]] = (
     UserRemoved,
     UserUpdated,
     UsersMerged,
+    UsersUnmerged,
     WebhookCreated,
     WebhookDeleted,
     WebhookSwitchedOff,

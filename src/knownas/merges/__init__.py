@@ -17,7 +17,8 @@ class Merge(Struct, frozen=True):
     put back. Where both had a default conversation it has `conversations` too: the ids `surviving` and `discarded`,
     `united` (false: the discarded one only ceased to be the default), and what was added to the survivor's, whose
     sums are the only thing that changed: `messages`, `unread`, `last_message_at` (the survivor's former one).
-    `discarded_metadata` did not fit into the survivor's 4 KB. `created_at` is in milliseconds.
+    `discarded_metadata` did not fit into the survivor's 4 KB. `actor` and `note` say who merged them and why, where
+    somebody did. Times are in milliseconds; `undone_at` is None while the two are one.
     """
 
     id: str
@@ -27,6 +28,10 @@ class Merge(Struct, frozen=True):
     before: dict[str, Any]
     discarded_metadata: dict[str, Any]
     created_at: int
+    actor: str = ""
+    note: str = ""
+    undone_at: int | None = None
+    undone_by: str | None = None
 
 
 class Meeting(Struct, frozen=True):
@@ -34,6 +39,8 @@ class Meeting(Struct, frozen=True):
 
     surviving: Conversation
     discarded: Conversation
+    default_of: str | None
+    """Under which id the discarded one is the default."""
     seat: Participant | None
     """The surviving user's place in her conversation."""
     unread: int
@@ -64,8 +71,29 @@ class UsersMerged(Struct, frozen=True, tag_field="event", tag="users.merged"):
     discarded_metadata: dict[str, Any] = {}
 
 
+class UsersUnmerged(Struct, frozen=True, tag_field="event", tag="users.unmerged"):
+    """A merge was undone: `restored` is a user of her own again, and `user_id` is without what was hers."""
+
+    user_id: str
+    restored: str
+    merge_id: str
+    actor: str
+
+
 class Merges(Protocol):
     """What verbs ask of the app's merge journal."""
+
+    async def by_id(self, merge_id: str) -> Merge | None:
+        """The merge, or None."""
+        ...
+
+    async def of_users(self, members: list[str], limit: int) -> list[Merge]:
+        """The merges in which one of these users survived or was discarded, undone ones too, newest first."""
+        ...
+
+    def undo(self, merge: Merge, actor: str, at: int) -> None:
+        """Hold that it was undone; loses its race when it has been already."""
+        ...
 
     def add(self, merge: Merge) -> None:
         """Hold the new entry for writing."""

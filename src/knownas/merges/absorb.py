@@ -5,6 +5,7 @@ from typing import Any
 from msgspec import structs
 
 from knownas.merges import Meeting, Merge, MergedConversations, MergeReason, UsersMerged
+from knownas.resolutions import By
 from knownas.transaction import Transaction
 from knownas.users import User
 from knownas.users.metadata import combine
@@ -26,14 +27,28 @@ async def meet(tx: Transaction, surviving: User, discarded: User) -> Meeting | N
     here = await tx.conversations.with_participants(hers.id)
     there = await tx.conversations.with_participants(theirs.id)
     seat = here[1][0] if here and here[1] else None
-    return Meeting(hers, theirs, seat, sum(participant.unread_count for participant in there[1]) if there else 0)
+    unread = sum(participant.unread_count for participant in there[1]) if there else 0
+    return Meeting(hers, theirs, await tx.conversations.default_holder(theirs.id), seat, unread)
 
 
 def absorb(tx: Transaction, surviving: User, visitor: User, reason: MergeReason, meeting: Meeting | None) -> User:
+    """Hold the merge of `visitor` into `surviving`, as `unite` does; the survivor as it leaves her."""
+    return unite(tx, surviving, visitor, reason, meeting)[0]
+
+
+def unite(
+    tx: Transaction,
+    surviving: User,
+    visitor: User,
+    reason: MergeReason,
+    meeting: Meeting | None,
+    by: By | None = None,
+) -> tuple[User, Merge]:
     """Hold the merge of `visitor` into `surviving`: a pointer, a journal entry, the combined metadata.
 
     Whatever carries the visitor's id stays where it is and is found through the pointer. Her sessions end (R4).
     `meeting` is what `meet` found: where users have one conversation each, the two become one, by a pointer too.
+    `by` is who merged them, where somebody did.
     Raises nothing; loses its race when either user is gone or the visitor was identified meanwhile. Emits users.merged.
     """
     metadata, left_over = combine(surviving.metadata, visitor.metadata)
@@ -47,14 +62,15 @@ def absorb(tx: Transaction, surviving: User, visitor: User, reason: MergeReason,
             merged = _unite(tx, meeting)
         else:  # hers becomes one among the survivor's others
             tx.conversations.change(meeting.discarded, default_of=None)
-    merge = Merge(tx.new_id(), surviving.id, visitor.id, reason, before, left_over, tx.now)
+    actor, note = (by.actor, by.note) if by else ("", "")
+    merge = Merge(tx.new_id(), surviving.id, visitor.id, reason, before, left_over, tx.now, actor, note)
     tx.users.change(surviving, **changed)
     tx.users.change(visitor, merged_into=surviving.id)
     tx.sessions.end_all([visitor.id])
     tx.merges.add(merge)
     survivor = structs.replace(surviving, **changed)
     tx.emit(UsersMerged(surviving.id, visitor.id, merge.id, reason, survivor, visitor, merged, left_over))
-    return survivor
+    return survivor, merge
 
 
 def _unite(tx: Transaction, meeting: Meeting) -> MergedConversations:
@@ -75,6 +91,7 @@ def _unite(tx: Transaction, meeting: Meeting) -> MergedConversations:
 def _before(meeting: Meeting, *, united: bool) -> dict[str, Any]:
     """What undo needs, for the journal. Pure."""
     return {
+        "default_of": meeting.default_of,
         "surviving": meeting.surviving.id,
         "discarded": meeting.discarded.id,
         "united": united,

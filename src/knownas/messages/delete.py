@@ -19,6 +19,8 @@ async def delete_message(tx: Transaction, conversation_id: str, message_id: str)
     tx.messages.remove(message)
     tx.attachments.remove_of_message(message.id)
     tx.conversations.change(conversation, message_count=max(0, conversation.message_count - 1))
+    if message.conversation_id != conversation.id:
+        tx.conversations.uncount(family[1:], message.conversation_id)
     tx.emit(MessageDeleted(stream_of(conversation, participants), conversation.id, message.id))
 
 
@@ -32,4 +34,5 @@ async def delete_all_messages(tx: Transaction, conversation_id: str) -> None:
     tx.messages.remove_all(family)
     tx.attachments.remove_of_messages(family)
     tx.conversations.change(conversation, message_count=0)
+    tx.conversations.uncount(family[1:])
     tx.emit(MessagesDeleted(stream_of(conversation, participants), conversation.id))

@@ -4,8 +4,9 @@ from typing import Any, Final, Literal, Protocol
 
 from msgspec import Struct
 
+from knownas.erasures import Receipt
 from knownas.errors import DomainError
-from knownas.resolutions import Action
+from knownas.resolutions import Action, Resolution
 
 PlanKind = Literal["resolve", "merge", "undo", "delete", "erase"]
 LIVES_MS: Final = 3_600_000
@@ -75,6 +76,18 @@ class Plan(Struct, frozen=True):
     relies_on: dict[str, str | int | None]
     actor: str
     expires_at: int
+
+
+class Done(Struct, frozen=True):
+    """What was carried out, and the audit entry that says so. `user_id` is who is there afterwards, if anybody."""
+
+    kind: PlanKind
+    audit_number: int
+    audit_hash: str
+    user_id: str | None = None
+    resolution: Resolution | None = None
+    merge_id: str | None = None
+    receipt: Receipt | None = None
 
 
 class PlanNotFound(DomainError):

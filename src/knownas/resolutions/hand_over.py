@@ -36,7 +36,7 @@ def hand_over(tx: Transaction, what: HandOver, by: By) -> Resolution:
     Emits identity.taken_over, identity.attached, user.updated of the former owner, conflict.settled.
     """
     held, wanted, owner = what.held, what.wanted, what.owner
-    before: dict[str, Any] = {"identity": to_builtins(held), "made": what.made}
+    before: dict[str, Any] = {"identity": to_builtins(held), "made": what.made, **case_before(what.case)}
     tx.identities.move(wanted)
     if _is_label(owner, held):
         before["label"] = owner.email
@@ -54,6 +54,11 @@ def hand_over(tx: Transaction, what: HandOver, by: By) -> Resolution:
     if what.case is not None:
         settle(tx, what.case, resolution)
     return resolution
+
+
+def case_before(case: Case | None) -> dict[str, Any]:
+    """What undo has to put back of the case. Pure."""
+    return {"state": case.state, "claimant_id": case.claimant_id} if case else {}
 
 
 def settle(tx: Transaction, case: Case, resolution: Resolution) -> None:

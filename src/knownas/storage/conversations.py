@@ -72,6 +72,28 @@ SET_ASSOCIATIONS: Final = (
 ADD_UNREAD: Final = """
     UPDATE participants SET unread_count = unread_count + CAST($4 AS BIGINT)
     WHERE app_id = $1 AND conversation_id = $2 AND id = $3"""
+DEFAULT_HOLDER: Final = "SELECT default_of FROM conversations WHERE app_id = $1 AND id = $2"
+UNPOINT: Final = """
+    UPDATE conversations SET merged_into = NULL, revision = revision + 1
+    WHERE app_id = $1 AND id = $2 AND merged_into = $3"""
+# The one where the message was, and those on the way up to the survivor, who has been counted already.
+UNCOUNT: Final = """
+    UPDATE conversations SET message_count = message_count - 1
+    WHERE app_id = $1 AND merged_into IS NOT NULL AND message_count > 0 AND id IN (
+        WITH RECURSIVE member(id) AS (
+            SELECT CAST($2 AS TEXT)
+            UNION
+            SELECT c.merged_into FROM conversations c JOIN member m ON c.app_id = $1 AND c.id = m.id
+            WHERE c.merged_into IS NOT NULL
+        )
+        SELECT id FROM member
+    )"""
+UNCOUNT_ALL: Final = """
+    UPDATE conversations SET message_count = 0 WHERE app_id = $1 AND merged_into IS NOT NULL AND id IN {ids}"""
+LESS_UNREAD: Final = """
+    UPDATE participants
+    SET unread_count = CASE WHEN unread_count > CAST($4 AS BIGINT) THEN unread_count - CAST($4 AS BIGINT) ELSE 0 END
+    WHERE app_id = $1 AND conversation_id = $2 AND id = $3"""
 REMOVE_PARTICIPANT: Final = f"DELETE FROM participants WHERE {_HERS.format(operator='IN')}"  # noqa: S608
 REMEMBER: Final = """
     INSERT INTO former_participants (app_id, user_id, conversation_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"""
@@ -177,6 +199,31 @@ class ConversationRows:
             if row is not None:
                 return conversation_of(row)
         return None
+
+    async def default_holder(self, conversation_id: str) -> str | None:
+        """Read off the row itself."""
+        row = await self._unit.row(DEFAULT_HOLDER, conversation_id)
+        return row[0] if row else None
+
+    async def stored(self, conversation_id: str) -> Conversation | None:
+        """As the row is, pointer or not."""
+        row = await self._unit.row(BY_ID, conversation_id)
+        return conversation_of(row) if row else None
+
+    def separate(self, conversation: Conversation) -> None:
+        """Hold the end of the pointer, guarded by where it points."""
+        self._unit.hold(UNPOINT, conversation.id, conversation.merged_into, must=True)
+
+    def uncount(self, merged: list[str], conversation_id: str | None = None) -> None:
+        """Hold the new count of one of the merged rows, or of all of them."""
+        if conversation_id is not None:
+            self._unit.hold(UNCOUNT, conversation_id)
+        else:
+            self._unit.hold_for_all(UNCOUNT_ALL, merged)
+
+    def less_unread(self, participant: Participant, count: int) -> None:
+        """Hold that so many messages fewer wait for the participant, none at the least."""
+        self._unit.hold(LESS_UNREAD, participant.conversation_id, participant.id, count)
 
     async def family(self, conversation_id: str) -> list[str]:
         """Its own id and those merged into it."""

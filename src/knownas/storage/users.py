@@ -10,7 +10,7 @@ from knownas.identities.brands import branded
 from knownas.identities.normalise import normalise
 from knownas.storage.parameters import chunks, id_list
 from knownas.storage.unit import Row, Unit
-from knownas.users import User
+from knownas.users import Holdings, User
 
 USER_COLUMNS: Final = """u.id, u.external_id, u.authenticated, u.given_name, u.surname, u.email, u.avatar_url, u.locale,
     u.metadata, u.signed_up_at, u.to_be_retained, u.client_id, u.created_at, u.brand_id, u.zendesk_id,
@@ -72,6 +72,17 @@ FORGET_PROFILES: Final = (
 REMOVE_USER: Final = "DELETE FROM users WHERE app_id = $1 AND id = $2 AND revision = $3 AND merged_into IS NULL"
 
 
+UNPOINT: Final = """
+    UPDATE users SET merged_into = NULL, revision = revision + 1 WHERE app_id = $1 AND id = $2 AND merged_into = $3"""
+HOLDINGS: Final = (
+    """SELECT count(*), CAST(coalesce(sum(message_count), 0) AS BIGINT) FROM conversations
+        WHERE app_id = $1 AND merged_into IS NULL AND id IN (
+            SELECT conversation_id FROM participants WHERE app_id = $1 AND user_id IN {ids})""",
+    "SELECT count(*), 0 FROM devices WHERE app_id = $1 AND user_id IN {ids}",
+    "SELECT count(*), 0 FROM clients WHERE app_id = $1 AND user_id IN {ids}",
+)
+
+
 class UserRows:
     """Users (knownas.users.Users) as rows."""
 
@@ -107,6 +118,26 @@ class UserRows:
         if not user.absorbed:
             return [user.id]
         return [row[0] for row in await self._unit.rows(MEMBERS, user.id)]
+
+    async def stored(self, user_id: str) -> User | None:
+        """As the row is, pointer or not."""
+        rows = await self._unit.rows(BY_ID, user_id)
+        return user_of(rows[0]) if rows else None
+
+    async def holdings(self, members: list[str]) -> Holdings:
+        """Three questions for each thousand ids."""
+        conversations = messages = devices = clients = 0
+        for some in chunks(members):
+            found = [await self._unit.rows(sql.replace("{ids}", id_list(some)), *some) for sql in HOLDINGS]
+            conversations += found[0][0][0]
+            messages += found[0][0][1]
+            devices += found[1][0][0]
+            clients += found[2][0][0]
+        return Holdings(conversations, messages, devices, clients)
+
+    def separate(self, user: User) -> None:
+        """Hold the end of the pointer, guarded by where it points."""
+        self._unit.hold(UNPOINT, user.id, user.merged_into, must=True)
 
     def add(self, user: User) -> None:
         """Hold the new row."""

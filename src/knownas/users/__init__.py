@@ -62,6 +62,15 @@ class UserChanges(Struct, frozen=True):
     to_be_retained: bool | None | UnsetType = UNSET
 
 
+class Holdings(Struct, frozen=True):
+    """How much stands under a user's ids, for a preview."""
+
+    conversations: int
+    messages: int
+    devices: int
+    clients: int
+
+
 class UserCreated(Struct, frozen=True, tag_field="event", tag="user.created"):
     """A user exists who did not before."""
 
@@ -153,6 +162,18 @@ class Users(Protocol):
 
     async def members(self, user: User) -> list[str]:
         """The ids that stand for this user: her own first, then all that were merged into her."""
+        ...
+
+    async def stored(self, user_id: str) -> User | None:
+        """The user herself, without identities, although she may have been merged into another; or None."""
+        ...
+
+    async def holdings(self, members: list[str]) -> Holdings:
+        """How much stands under these ids."""
+        ...
+
+    def separate(self, user: User) -> None:
+        """Hold that this merged user is one of her own again; loses its race when she is not merged any more."""
         ...
 
     def add(self, user: User) -> None:

@@ -1,0 +1,40 @@
+"""Carry a plan out, exactly as it was shown or not at all."""
+
+from msgspec import to_builtins
+
+from knownas.audit.append import append
+from knownas.plans import NOTE_AT_MOST, Done, PlanNotFound, PlanStale, ReasonMissing
+from knownas.plans.kinds import carry_out_kind, foresee
+from knownas.resolutions import By
+from knownas.transaction import Transaction
+from knownas.users.delete import ForeseenErasure, carry_out_erasure
+
+
+async def carry_out(tx: Transaction, plan_id: str, by: By) -> Done:
+    """Do what the plan says, once, and write it into the audit log with its reason.
+
+    What the act reads now is compared with what the plan was made from; where anything differs, PlanStale is raised
+    and nothing is done. Raises PlanNotFound, ReasonMissing, and what the act raises.
+    """
+    if not 1 <= len(by.note.strip()) <= NOTE_AT_MOST:
+        raise ReasonMissing
+    plan = await tx.plans.by_id(plan_id)
+    if plan is None or plan.expires_at <= tx.now:
+        raise PlanNotFound
+    foreseen = await foresee(tx, plan.request)
+    if foreseen.relies_on != plan.relies_on:
+        raise PlanStale
+    kind = plan.request.kind
+    if isinstance(foreseen, ForeseenErasure):  # which removes the plan too: it names the user
+        receipt = carry_out_erasure(tx, foreseen, by)
+        left = foreseen.user.id if kind == "erase" else None
+        return Done(kind, receipt.audit_number, receipt.audit_hash, left, receipt=receipt)
+    last = await tx.audit.last()
+    tx.plans.take(plan)
+    user_id, resolution, merge_id = carry_out_kind(tx, foreseen, by)
+    action = f"resolve.{plan.request.action}" if kind == "resolve" else kind
+    ids = (resolution.id if resolution else None, merge_id)
+    subjects = tuple(dict.fromkeys([*foreseen.subjects, *(id for id in ids if id)]))
+    details = {"note": by.note, "preview": to_builtins(foreseen.preview)}
+    entry = append(tx, last, by.actor, action, subjects, details)
+    return Done(kind, entry.number, entry.hash, user_id, resolution, merge_id)

@@ -1,0 +1,49 @@
+"""What each kind of plan reads, and what it holds: the one place that knows all kinds."""
+
+from knownas.conflicts.resolve import ForeseenResolution, carry_out_resolution, foresee_resolution
+from knownas.merges.merge import ForeseenMerge, carry_out_merge, foresee_merge
+from knownas.plans import Foreseen, InvalidPlan, PlanRequest
+from knownas.resolutions import By, Resolution
+from knownas.resolutions.undo import ForeseenUndo, carry_out_undo, foresee_undo
+from knownas.transaction import Transaction
+from knownas.users.delete import foresee_erasure
+from knownas.users.find import get_user
+
+
+async def foresee(tx: Transaction, request: PlanRequest) -> Foreseen:
+    """All that the act has to know, and its preview. Raises InvalidPlan, and what the act raises."""
+    match request.kind:
+        case "resolve":
+            action = request.action
+            if action is None or action == "transfer":
+                raise InvalidPlan("A plan of kind resolve needs an action: reassign, move, merge or dismiss")
+            return await foresee_resolution(tx, _given(request, "case_id"), action)
+        case "merge":
+            surviving = await get_user(tx, _given(request, "surviving"))
+            return await foresee_merge(tx, surviving, await get_user(tx, _given(request, "discarded")))
+        case "undo":
+            return await foresee_undo(tx, _given(request, "act_id"))
+        case "delete" | "erase":
+            return await foresee_erasure(tx, await get_user(tx, _given(request, "user")), request.kind)
+
+
+def carry_out_kind(tx: Transaction, foreseen: Foreseen, by: By) -> tuple[str | None, Resolution | None, str | None]:
+    """Hold the act: who is there afterwards, the resolution, and the merge, where there are any."""
+    if isinstance(foreseen, ForeseenResolution):
+        resolution, user_id = carry_out_resolution(tx, foreseen, by)
+        return user_id or None, resolution, resolution.merge_id
+    if isinstance(foreseen, ForeseenMerge):
+        return foreseen.surviving.id, None, carry_out_merge(tx, foreseen, by)
+    assert isinstance(foreseen, ForeseenUndo), "erasures are carried out with their receipt"  # noqa: S101
+    return (
+        carry_out_undo(tx, foreseen, by),
+        foreseen.resolution,
+        foreseen.unmerge.merge.id if foreseen.unmerge else None,
+    )
+
+
+def _given(request: PlanRequest, name: str) -> str:
+    value: str | None = getattr(request, name)
+    if not value:
+        raise InvalidPlan(f"A plan of kind {request.kind} needs {name}")
+    return value
