@@ -128,9 +128,9 @@ def talk(life: Life) -> str:
     )
     mine = str(life.v2("POST", "/conversations", body)["conversation"]["id"])
     life.v2("PATCH", f"/conversations/{mine}", marks.fill(DetailsBody, kept=True), 200)
-    filename, content = marks.mark("file name", kept=True), marks.mark("file", kept=True)
+    filename, inside = marks.mark("file name", kept=True), marks.mark("file", kept=True)
     query = f"?access=public&for=message&conversationId={mine}"
-    url = attach(life.acme, content.encode(), f"{filename}.txt", "text/plain", query=query)
+    url = attach(life.acme, inside.encode(), f"{filename}.txt", "text/plain", query=query)
     others = marks.mark("unused file name", kept=True), marks.mark("unused file", kept=True)
     attach(
         life.acme, others[1].encode(), f"{others[0]}.txt", "text/plain", query=f"?access=public&conversationId={mine}"
@@ -170,7 +170,8 @@ def talk(life: Life) -> str:
     form = {"type": "form", "fields": [{"type": "text", "name": "n", "label": marks.mark("form", kept=True)}]}
     button = {"type": "postback", "text": marks.mark("button", kept=True), "payload": marks.mark("payload", kept=True)}
     item = marks.fill(Item, kept=True, mediaUrl=None, mediaType=None, size=None, actions=[button])
-    for content in (form, {"type": "carousel", "items": [item]}, {"type": "list", "items": [item]}):
+    shown: list[dict[str, Any]] = [form, {"type": "carousel", "items": [item]}, {"type": "list", "items": [item]}]
+    for content in shown:
         life.v2("POST", f"/conversations/{mine}/messages", {"author": {"type": "business"}, "content": content})
     return mine
 
