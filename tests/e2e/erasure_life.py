@@ -55,7 +55,9 @@ class Life:
 
     def say(self, conversation: str, her: dict[str, str], content: dict[str, Any]) -> str:
         """One message of hers, under a name of its own; its id."""
-        author = self.marks.fill(AuthorBody, type="user", **her, userExternalId=None, brandId=None, subtypes=None)
+        author = self.marks.fill(
+            AuthorBody, type="user", userId=her["userId"], userExternalId=None, brandId=None, subtypes=None
+        )
         body = self.marks.fill(
             MessageBody, kept=True, author=author, content=content, destination=None, quotedMessage=None, schema=None,
             override={"whatsapp": {"payload": {"text": self.marks.mark("override", kept=True)}}},
