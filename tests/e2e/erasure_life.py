@@ -55,7 +55,9 @@ class Life:
 
     def say(self, conversation: str, her: dict[str, str], content: dict[str, Any]) -> str:
         """One message of hers, under a name of its own; its id."""
-        author = self.marks.fill(AuthorBody, type="user", **her, userExternalId=None, brandId=None, subtypes=None)
+        author = self.marks.fill(
+            AuthorBody, type="user", userId=her["userId"], userExternalId=None, brandId=None, subtypes=None
+        )
         body = self.marks.fill(
             MessageBody, kept=True, author=author, content=content, destination=None, quotedMessage=None, schema=None,
             override={"whatsapp": {"payload": {"text": self.marks.mark("override", kept=True)}}},
@@ -128,9 +130,9 @@ def talk(life: Life) -> str:
     )
     mine = str(life.v2("POST", "/conversations", body)["conversation"]["id"])
     life.v2("PATCH", f"/conversations/{mine}", marks.fill(DetailsBody, kept=True), 200)
-    filename, content = marks.mark("file name", kept=True), marks.mark("file", kept=True)
+    filename, inside = marks.mark("file name", kept=True), marks.mark("file", kept=True)
     query = f"?access=public&for=message&conversationId={mine}"
-    url = attach(life.acme, content.encode(), f"{filename}.txt", "text/plain", query=query)
+    url = attach(life.acme, inside.encode(), f"{filename}.txt", "text/plain", query=query)
     others = marks.mark("unused file name", kept=True), marks.mark("unused file", kept=True)
     attach(
         life.acme, others[1].encode(), f"{others[0]}.txt", "text/plain", query=f"?access=public&conversationId={mine}"
@@ -170,7 +172,8 @@ def talk(life: Life) -> str:
     form = {"type": "form", "fields": [{"type": "text", "name": "n", "label": marks.mark("form", kept=True)}]}
     button = {"type": "postback", "text": marks.mark("button", kept=True), "payload": marks.mark("payload", kept=True)}
     item = marks.fill(Item, kept=True, mediaUrl=None, mediaType=None, size=None, actions=[button])
-    for content in (form, {"type": "carousel", "items": [item]}, {"type": "list", "items": [item]}):
+    shown: list[dict[str, Any]] = [form, {"type": "carousel", "items": [item]}, {"type": "list", "items": [item]}]
+    for content in shown:
         life.v2("POST", f"/conversations/{mine}/messages", {"author": {"type": "business"}, "content": content})
     return mine
 

@@ -1,6 +1,7 @@
 """Receipts of erasures, and where the values of a user may be besides her own rows (R10)."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -8,11 +9,12 @@ import msgspec
 from knownas.erasures import PastMerge, Reach, Receipt, reach_of
 from knownas.storage.parameters import PARAMETER, chunks, id_list
 from knownas.storage.traces import (
+    COUNT_DELETED,
+    COUNT_ERASED,
     FORGET_MERGES,
     FORGET_SETTLED,
     FORGET_TOLD,
     REMOVE_MERGES,
-    counting,
 )
 from knownas.storage.unit import Row, Unit
 
@@ -45,9 +47,12 @@ class ErasureRows:
         return reach_of(members, list(past.values()))
 
     async def extent(self, reach: Reach, *, whole: bool) -> dict[str, int]:
-        """One statement."""
-        rows = await self._unit.rows(counting(whole=whole), *_parameters(reach))
-        return dict(sorted((row[0], row[1]) for row in rows if row[1]))
+        """A statement for each sort of place."""
+        found: list[tuple[str, int]] = []
+        for statement in COUNT_DELETED if whole else COUNT_ERASED:
+            rows = await self._unit.rows(statement, *_named(statement, reach))
+            found += [(row[0], row[1]) for row in rows if row[1]]
+        return dict(sorted(found))
 
     async def by_id(self, receipt_id: str) -> Receipt | None:
         """The receipt, or None."""
@@ -86,21 +91,26 @@ class ErasureRows:
 
     def _hold(self, statement: str, reach: Reach) -> None:
         """Hold it after what is held so far, with as many parameters as it names."""
-        named = max(int(match[1]) for match in PARAMETER.finditer(statement))
-        self._unit.hold(statement, *_parameters(reach)[: named - 1], ordered=True)
+        self._unit.hold(statement, *_named(statement, reach), ordered=True)
 
     async def _merges_of(self, user_ids: list[str]) -> Sequence[Row]:
         ids = id_list(user_ids)
         return await self._unit.rows(f"{_MERGES} (surviving IN {ids} OR discarded IN {ids})", *user_ids)
 
 
-def _parameters(reach: Reach) -> tuple[str, str, str]:
-    """As storage/traces.py has them, each one JSON text, however many there are."""
-    return (
+def _named(statement: str, reach: Reach) -> tuple[str, ...]:
+    """The parameters of storage/traces.py that the statement names, each one JSON text, however many there are."""
+    texts = (
         _json([[id] for id in reach.members]),
         _json([[one.user_id, one.since, one.until] for one in reach.windows]),
         _json([[id] for id in reach.everyone]),
     )
+    return texts[: _count_of(statement) - 1]
+
+
+@lru_cache(maxsize=64)
+def _count_of(statement: str) -> int:
+    return max(int(match[1]) for match in PARAMETER.finditer(statement))
 
 
 def _json(value: object) -> str:
