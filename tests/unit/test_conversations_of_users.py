@@ -85,6 +85,7 @@ async def test_a_merge_is_told_and_journalled_with_what_undo_needs(world: World)
     assert told["discarded_metadata"] == {}
     before = (await journal(world))["conversations"]
     at_first = before.pop("last_message_at")
+    assert before.pop("default_of") == told["discarded"]
     assert before == {
         "surviving": hers.id, "discarded": theirs.id, "united": True, "messages": 2, "unread": 2,
     }  # fmt: skip

@@ -4,7 +4,6 @@ from msgspec import convert
 
 from knownas.conflicts import Case, ConflictReopened
 from knownas.conflicts.resolve import key_of_external_id
-from knownas.erasures import Reach
 from knownas.identities import Identity, IdentityAttached
 from knownas.merges.undo import DAY_MS, ForeseenUnmerge, carry_out_unmerge, foresee_unmerge
 from knownas.plans import Foreseen, Preview
@@ -141,9 +140,7 @@ def _give_back(tx: Transaction, foreseen: ForeseenUndo, resolution: Resolution) 
     if foreseen.made is None:
         tx.users.rely_on(holder)
     else:
-        tx.users.remove(foreseen.made)
-        tx.erasures.forget_told(Reach([foreseen.made.id]))
-        tx.users.remove_rows([foreseen.made.id])
+        tx.users.unmake(foreseen.made)
         tx.emit(UserRemoved(foreseen.made.id, None, foreseen.made.authenticated))
     return owner.id
 

@@ -183,6 +183,12 @@ class UserRows:
         """Hold the removal of her row."""
         self._unit.hold(REMOVE_USER, user.id, user.revision, must=True)
 
+    def unmake(self, user: User) -> None:
+        """Hold the removal of her rows and of her stream."""
+        self.remove(user)
+        self.remove_rows([user.id])
+        self._unit.hold("DELETE FROM events WHERE app_id = $1 AND stream = $2", user.id)
+
     def remove_rows(self, members: list[str]) -> None:
         """Hold the removal of the rows that carry these ids."""
         self._unit.hold_for_all("DELETE FROM users WHERE app_id = $1 AND id IN {ids}", members[1:])

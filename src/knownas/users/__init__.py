@@ -180,6 +180,10 @@ class Users(Protocol):
         """Hold the new user for writing."""
         ...
 
+    def unmake(self, user: User) -> None:
+        """Hold the removal of a user who was made and has done nothing since, with what was told of her alone."""
+        ...
+
     def rely_on(self, user: User) -> None:
         """Have whatever else is held of the user lose its race when she has been written since she was read."""
         ...
