@@ -15,7 +15,7 @@ from knownas.database import Database
 from knownas.delivery.request import Renderer, Tell
 from knownas.delivery.service import delivering
 from knownas.events import decode_event
-from knownas.http import files, jwks, oauth, pages, sdk, sunshine_v2
+from knownas.http import admin, files, jwks, oauth, pages, sdk, sunshine_v2
 from knownas.http.edge import Edge
 from knownas.http.fusionauth import webhook_events as fusionauth_events
 from knownas.http.metrics import Metrics
@@ -129,4 +129,4 @@ def create_app(settings: Settings | None = None) -> Edge:
     site = Starlette(
         routes=[Route(path, pages.served_with(services, page)) for path, page in site_pages.items()], lifespan=lifespan
     )
-    return Edge(services, [sunshine_v2.FACADE, sdk.FACADE, oauth.FACADE], site)
+    return Edge(services, [sunshine_v2.FACADE, sdk.FACADE, oauth.FACADE, admin.FACADE], site)
