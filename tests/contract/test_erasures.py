@@ -1,9 +1,11 @@
 """R10 where units of work overlap, and the audit log that all erasures of an app append to."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import asyncpg
 import pytest
 
 from knownas.audit.verify import verify_audit
@@ -13,7 +15,7 @@ from knownas.sessions.log_in import log_in
 from knownas.transaction import Transaction
 from knownas.users.delete import delete_user, erase_personal_information
 from knownas.users.find import get_user
-from tests.contract.test_storage import all_at_once, outcomes
+from tests.contract.test_storage import all_at_once, outcomes, waiting_for_locks
 from tests.given import BY, World, claims
 
 BOTH = pytest.mark.parametrize("verb", [delete_user, erase_personal_information])
@@ -57,6 +59,29 @@ async def test_an_erasure_that_a_contest_overtakes_finds_the_case(world_on_postg
 
     await world.do(slow)
     assert await world.traces_of("Secret") == []
+    assert await world.open_cases() == []
+
+
+@BOTH
+async def test_an_erasure_that_waits_for_a_contest_takes_what_it_wrote(world_on_postgres: World, verb: Erasure) -> None:
+    """One statement would see the database as it was when it began to wait."""
+    world = world_on_postgres
+    access = await world.log_in(claims("1234", "ada@example.com", name="Secret"))
+    holder: Any = await asyncpg.connect(world.url)
+    try:
+        transaction = holder.transaction()
+        await transaction.start()
+        await holder.execute("SELECT 1 FROM users WHERE id = $1 FOR UPDATE", access.user.id)
+        contest = asyncio.create_task(world.log_in(claims("5678", "ada@example.com")))
+        await waiting_for_locks(holder, 1)
+        ending = asyncio.create_task(world.do_to("1234", verb, BY))
+        await waiting_for_locks(holder, 2)
+        await transaction.commit()
+        outcome, _ = await asyncio.gather(contest, ending, return_exceptions=True)
+    finally:
+        await holder.close()
+    assert isinstance(outcome, EmailContested), "it was first"
+    assert await world.traces_of("Secret", "ada@example.com") == []
     assert await world.open_cases() == []
 
 

@@ -103,11 +103,16 @@ async def _as_undone(tx: Transaction, surviving: User, discarded: str) -> None:
     unit.hold("UPDATE merges SET undone_at = $3 WHERE app_id = $1 AND discarded = $2", discarded, tx.now)
 
 
+async def _release(tx: Transaction, email: str) -> None:
+    tx.identities.release("email", email)
+
+
+@pytest.mark.parametrize("still_owned", [True, False])
 @pytest.mark.parametrize("verb", [delete_user, erase_personal_information])
 async def test_what_somebody_showed_while_she_was_merged_into_them_goes_too(
-    world: World, clock: Clock, verb: Callable[..., Awaitable[Any]]
+    world: World, clock: Clock, verb: Callable[..., Awaitable[Any]], still_owned: bool
 ) -> None:
-    """After an undo she is nobody's member any more, and still her values stand in the other's events."""
+    """After an undo she is nobody's member any more, and still her values stand in the other's events and cases."""
     eve = await world.user("eve", given_name="Eve-name")
     ada = await world.user("ada", given_name="Ada-name", metadata={"k": "ada-meta"})
     await world.has_identity(ada, "email", "ada@example.com", owned=True)
@@ -128,6 +133,8 @@ async def test_what_somebody_showed_while_she_was_merged_into_them_goes_too(
     assert (await world.open_cases())[0].owner_id == eve.id, "whoever is asked for it owns it"
     clock.skip(10_000)
     await world.do_to(eve, _as_undone, ada.id)
+    if not still_owned:
+        await world.do(_release, "ada@example.com")
     clock.skip(10_000)
     await world.do(post_activity, talk.id, "conversation:read", Reference(eve.id))
     assert {"events.body", "merges.before", "conflicts.key"} & set(
