@@ -13,6 +13,7 @@ from knownas.conversations.activity import post_activity
 from knownas.conversations.create import create_conversation
 from knownas.erasures import CLOCKS_APART_MS, FOR_EVER, ErasureKind, PastMerge, Receipt, Window, reach_of
 from knownas.merges.absorb import merge_users
+from knownas.merges.undo import carry_out_unmerge, foresee_unmerge
 from knownas.storage import sqlite_writer
 from knownas.storage.open import sqlite_path
 from knownas.transaction import Transaction
@@ -95,12 +96,10 @@ def test_who_showed_her_values_as_their_own_and_when(
     )
 
 
-async def _as_undone(tx: Transaction, surviving: User, discarded: str) -> None:
-    """What an undo leaves, as far as an erasure looks at it."""
-    tx.users.change(surviving, metadata={}, absorbed=0)
-    unit: Any = tx.users._unit  # type: ignore[attr-defined]
-    unit.hold("UPDATE users SET merged_into = NULL WHERE app_id = $1 AND id = $2", discarded)
-    unit.hold("UPDATE merges SET undone_at = $3 WHERE app_id = $1 AND discarded = $2", discarded, tx.now)
+async def _undo(tx: Transaction, merge_id: str) -> None:
+    merge = await tx.merges.by_id(merge_id)
+    assert merge is not None
+    carry_out_unmerge(tx, await foresee_unmerge(tx, merge), BY)
 
 
 async def _release(tx: Transaction, email: str) -> None:
@@ -132,7 +131,8 @@ async def test_what_somebody_showed_while_she_was_merged_into_them_goes_too(
         await world.log_in(claims("mallory", "ada@example.com"))
     assert (await world.open_cases())[0].owner_id == eve.id, "whoever is asked for it owns it"
     clock.skip(10_000)
-    await world.do_to(eve, _as_undone, ada.id)
+    [undone] = (await world.snapshot())["merges"]
+    await world.do(_undo, undone["id"])
     if not still_owned:
         await world.do(_release, "ada@example.com")
     clock.skip(10_000)
