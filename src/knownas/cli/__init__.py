@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from knownas import __version__
-from knownas.cli import apps, demo, events, explain, keys, oauth, serve, token, users, webhooks
+from knownas.cli import apps, audit, conflicts, demo, events, explain, keys, oauth, serve, token, users, webhooks
 from knownas.cli.terminal import REFUSALS, say, show_refusal
 
 # No tracebacks with local variables: they would show secrets.
@@ -33,9 +33,15 @@ cli.command("demo")(demo.demo)
 cli.add_typer(apps.commands, name="apps")
 cli.add_typer(keys.commands, name="keys")
 cli.add_typer(oauth.commands, name="oauth")
+users.commands.command("why")(audit.why)
 cli.add_typer(users.commands, name="users")
 cli.add_typer(webhooks.commands, name="webhooks")
 cli.add_typer(events.commands, name="events")
+cli.add_typer(conflicts.commands, name="conflicts")
+cli.add_typer(audit.commands, name="audit")
+cli.command("merge")(conflicts.merge)
+cli.command("undo")(conflicts.undo)
+cli.command("erase")(conflicts.erase)
 cli.command("token")(token.sign)
 cli.command("explain")(explain.explain_token)
 

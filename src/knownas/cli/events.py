@@ -1,5 +1,6 @@
 """`knownas events`: what happened in an app, in the order in which it was committed."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
@@ -49,6 +50,45 @@ def list_some(
     rows = [(iso(event.created_at), event.id, event.type, event.stream, event.seq) for event in found]
     show_table(("time", "event", "type", "stream", "seq"), rows)
     say(f"\nGo on with: --after {cursor}")
+
+
+@commands.command("replay")
+def replay(
+    app: AppOption,
+    after: Annotated[str | None, typer.Option("--after", metavar="CURSOR", help="Begin behind this cursor.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help="Begin shortly before a time, or 90m, 12h, 3d ago.")
+    ] = None,
+    database: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print every event up to now, oldest first, one JSON object a line; with --json, one document."""
+    if after is not None and since is not None:
+        raise Refused("bad_request", "Begin in one way: --after or --since")
+    start = cursor_of(after) if after is not None else BEGINNING
+    from_time = time_of(since, "--since", now_ms()) if since is not None else None
+    kept: list[dict[str, Any]] = []
+    tell = kept.append if as_json else _say_line
+    cursor = with_database(database, lambda opened: _replay(opened, app, start, from_time, tell))
+    if as_json:
+        show_json({"events": kept, "cursor": str(cursor)})
+
+
+def _say_line(event: dict[str, Any]) -> None:
+    say(msgspec.json.encode(event).decode())
+
+
+async def _replay(
+    database: Database, app_id: str, cursor: Cursor, since: int | None, tell: Callable[[dict[str, Any]], None]
+) -> Cursor:
+    app = await app_at(database, app_id)
+    if since is not None:
+        cursor = await database.read(app, start_at, since)
+    while found := await database.read(app, list_events, cursor, LISTED_AT_MOST):
+        for event in found:
+            tell(_shown(event))
+        cursor = found[-1].cursor
+    return cursor
 
 
 async def _list(database: Database, app_id: str, start: Cursor, since: int | None, limit: int) -> list[Recorded]:

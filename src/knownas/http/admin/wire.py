@@ -24,7 +24,7 @@ def policy(app: App) -> Json:
         "conflictPolicy": settings.conflict_policy,
         "shadowPolicy": settings.shadow_policy,
         "undoDays": settings.undo_days,
-        "duplicateEvents": settings.duplicate_events,
+        "duplicateEvents": to_builtins(settings.duplicate_events),
     }
 
 

@@ -1,0 +1,98 @@
+"""What the commands share that act on users: show a plan, ask, carry it out with a reason."""
+
+import getpass
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from knownas.cli.database import app_at, with_database
+from knownas.cli.terminal import Refused, say, show_fields, show_json, show_table
+from knownas.database import Database
+from knownas.http.admin import wire
+from knownas.plans import Done, Plan, PlanRequest, ReasonMissing
+from knownas.plans.carry_out import carry_out
+from knownas.plans.make import make_plan
+from knownas.resolutions import By
+
+AppOption = Annotated[str, typer.Option("--app", help="The app.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it goes into the audit log.", show_default=False)]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
+
+
+def actor() -> str:
+    """Who is at the terminal, for the audit log."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):  # a container's user may have no name
+        return "cli"
+
+
+def act(
+    app_id: str, request: PlanRequest, reason: str, *, database: str | None, as_json: bool, yes: bool, dry_run: bool
+) -> None:
+    """Make a plan, show it, ask unless told not to, and carry out exactly that plan."""
+    plan = with_database(database, lambda opened: _plan(opened, app_id, request))
+    if dry_run:
+        if as_json:
+            show_json({"plan": wire.plan(plan)})
+        else:
+            _show(plan)
+        return
+    if not reason.strip():
+        raise ReasonMissing
+    if not yes:
+        if as_json or not sys.stdin.isatty():
+            raise Refused("not_confirmed", "Nothing was done: look with --dry-run, then say --yes")
+        _show(plan)
+        typer.confirm("\nDo this?", abort=True)
+    elif not as_json:
+        _show(plan)
+    done = with_database(database, lambda opened: _carry_out(opened, app_id, plan.id, reason))
+    if as_json:
+        show_json({"plan": wire.plan(plan), "done": wire.done(done)})
+        return
+    say("\nDone.")
+    show_fields(_fields(done))
+
+
+def _show(plan: Plan) -> None:
+    preview = plan.preview
+    for sentence in preview.does:
+        say(f"- {sentence}")
+    for warning in preview.warnings:
+        say(f"! {warning}")
+    if preview.parties:
+        say("")
+        show_table(
+            ("who", "id", "external id", "name", "conversations", "messages", "devices", "clients"),
+            [
+                (one.role, one.user_id, one.external_id, one.display_name, one.conversations, one.messages,
+                 one.devices, one.clients)
+                for one in preview.parties
+            ],
+        )  # fmt: skip
+    if preview.removes:
+        say("")
+        show_table(("removes", "rows"), sorted(preview.removes.items()))
+    if preview.discarded_metadata:
+        say(f"\nMetadata that does not fit: {', '.join(sorted(preview.discarded_metadata))}")
+
+
+def _fields(done: Done) -> list[tuple[str, Any]]:
+    fields: list[tuple[str, Any]] = [("user", done.user_id)]
+    act_id = done.resolution.id if done.resolution else done.merge_id
+    if act_id and done.kind != "undo":
+        fields.append(("undo it with", f"knownas undo {act_id}"))
+    if done.receipt:
+        fields.append(("receipt", done.receipt.id))
+    return [*fields, ("audit entry", f"{done.audit_number}, {done.audit_hash}")]
+
+
+async def _plan(database: Database, app_id: str, request: PlanRequest) -> Plan:
+    return await database.write(await app_at(database, app_id), make_plan, request, actor())
+
+
+async def _carry_out(database: Database, app_id: str, plan_id: str, reason: str) -> Done:
+    return await database.write(await app_at(database, app_id), carry_out, plan_id, By(actor(), reason))
