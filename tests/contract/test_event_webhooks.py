@@ -32,7 +32,7 @@ from knownas.webhooks.event_webhooks import (
 )
 from tests import delivering as given_delivery
 from tests.delivering import Posts, delivering, hurry, rows_of, until, until_delivered
-from tests.given import World, claims, device
+from tests.given import BY, World, claims, device
 
 __all__ = ["hurry"]
 URL = "https://example.org/hook"
@@ -223,14 +223,14 @@ async def test_nothing_of_an_erased_user_is_sent_any_more(world_on_both: World, 
     async with delivering(world, posts, clock):
         await contest(world, "known", "Ada-Erased@example.com")
         await until(lambda: len(posts.calls) == 1, "the first attempt")
-        await world.do_to(whose, verb)
+        await world.do_to(whose, verb, BY)
         posts.statuses[URL] = 200
         clock.skip(6_000)
         await until_delivered(world)
         if whose == "known":
             await contest(world, "5678", "ada-erased@example.com")
             await until(lambda: len(posts.calls) == 2, "what happens afterwards is told")
-            await world.do_to("1234", verb)
+            await world.do_to("1234", verb, BY)
             await until_delivered(world)
     assert [event["type"] for event in events_at(posts, URL)][:1] == [DUPLICATE_ON_UPDATE]
     assert len(posts.calls) == (2 if whose == "known" else 1), "no second attempt of the first"
