@@ -35,6 +35,7 @@ async def test_a_session_from_before_the_login_is_dead_after_it(world: World, kn
         await world.log_in(claims("victim", VICTIM), device())
     visitor = await world.visitor(phone := device())
     await world.log_in(claims("victim", VICTIM), phone, visitor)
+    assert await world.sessions_of(visitor.user.id) == 0
     with pytest.raises(InvalidSession):
         await world.ask(reach, proof(visitor), visitor.user.id)
     again = await world.log_in(claims("someone"), device(), proof(visitor))
