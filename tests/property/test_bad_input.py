@@ -51,6 +51,7 @@ FACADES: list[Facade] = [
 ROUTES = [(facade, method, path) for facade in FACADES for method, path, _ in facade.routes]
 NAMES = [f"{method} {facade.prefixes[0]}{path}" for facade, method, path in ROUTES]
 V2 = next(facade for facade in FACADES if facade.name == "sunshine_v2")
+ADMIN = next(facade for facade in FACADES if facade.name == "admin")
 SDK = next(facade for facade in FACADES if facade.name == "sdk")
 OAUTH = next(facade for facade in FACADES if facade.name == "oauth")
 ANSWER_WITHIN_S = 10
@@ -303,7 +304,7 @@ def assert_proper(world: World, facade: Facade, reply: Reply, *, allowed: tuple[
         error, text = body["errors"][0], "title"
     else:
         assert list(body) == ["error"], reply
-        error, text = body["error"], "description"
+        error, text = body["error"], "message" if facade is ADMIN else "description"
     assert error.keys() - {"cause"} == {"code", text}, reply
     assert all(isinstance(value, str) for value in error.values()), reply
     assert error["code"].isascii()
@@ -548,7 +549,7 @@ def known_path(world: World, facade: Facade, method: str, path: str) -> bytes:
 
 
 def usual_caller(world: World, facade: Facade) -> bytes:
-    return world.account if facade is V2 else world.ada
+    return world.account if facade in (V2, ADMIN) else world.ada
 
 
 def tidy(world: World, method: str, path: str, reply: Reply) -> None:
