@@ -356,7 +356,7 @@ def assert_only_the_case_is_kept(before: dict[str, list[str]], after: dict[str, 
     assert set(before["events"]) < set(after["events"])
     assert len(after["conflicts"]) - len(before["conflicts"]) in (0, 1)
     assert after["users"] == before["users"], "the case counts its own events"
-    apart = {"events", "conflicts", "users", "sqlite_sequence"}
+    apart = {"events", "conflicts", "conflict_evidence", "users", "sqlite_sequence"}
     assert {name: rows for name, rows in before.items() if name not in apart} == {
         name: rows for name, rows in after.items() if name not in apart
     }
