@@ -27,6 +27,7 @@ class Operator:
         made = self.ask("POST", "/plans", request)
         assert made.status == 201, made.body
         plan = made.json["plan"]
+        assert plan["request"] == request
         done = self.ask("POST", f"/plans/{plan['id']}/execute", {"reason": PERSON})
         assert done.status == 200, done.body
         return plan["preview"], done.json["done"]

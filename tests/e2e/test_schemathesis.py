@@ -215,12 +215,17 @@ def furnish_case(operation: Operation, case: Case, app: Furnished, letter: str, 
     """Put what exists where something made up would only be refused; `real` says in which places (three bits)."""
     path, query = case.path_parameters, case.query
     for name in path:
-        if name == "appId" or real & 1 or real & 2:
+        # Few of the made-up bodies are a client's, so none of them is spent on a user who is not there.
+        if name == "appId" or real & 3 or operation.id == "CreateClient":
             path[name] = app.ids[name]
     if "integrationId" in path and letter == "I":
         path["integrationId"] = "me"
     if real & 4:
         case.body = with_real_values(case.body, app.values)
+        if operation.id == "CreateClient" and isinstance(case.body, dict) and "matchCriteria" in case.body:
+            # Of the many channels that are made up, the one whose integration the app has.
+            twilio = {"type": "twilio", "primary": True, "integrationId": "", "phoneNumber": ""}
+            case.body["matchCriteria"] = with_real_values(twilio, app.values) | {"type": "twilio"}
     if real & 1 and operation.id == "ListConversations":
         for name in [name for name in query if name.startswith("filter")]:
             del query[name]

@@ -9,7 +9,6 @@ import base64
 import importlib
 import json
 import pkgutil
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
+import apsw
 import asyncpg
 import jwt
 import msgspec
@@ -101,7 +101,8 @@ class World:
         )
         self._lifespan("startup")
         self._watcher: Any = None
-        self._peer = sqlite3.connect(self.folder / "knownas.db") if self.url.startswith("sqlite") else None
+        self._version, self._rows = -1, 0
+        self._peer = apsw.Connection(str(self.folder / "knownas.db")) if self.url.startswith("sqlite") else None
         self._found()
         return self
 
@@ -223,8 +224,16 @@ class World:
     # What is stored
 
     def changes(self) -> object:
-        """Something that differs when anything was committed in between; None where there is no such thing."""
-        return self._peer.execute("PRAGMA data_version").fetchone()[0] if self._peer is not None else None
+        """Something that differs when any row was changed in between; None where there is no such thing.
+
+        SQLite's own number of commits differs too when the file is rewritten, some time after an erasure.
+        """
+        if self._peer is None:
+            return None
+        version = self._peer.pragma("data_version")
+        if version != self._version:
+            self._version, self._rows = version, hash(repr(self.tables()))
+        return self._rows
 
     def tables(self) -> dict[str, list[str]]:
         """Every row of every table, as text."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from knownas.audit.verify import verify_audit
@@ -226,6 +227,8 @@ async def test_the_audit_log_tells_of_each_act_and_notices_a_change(world: World
     world.app = await world.do(set_policy, PolicyChanges(conflict_policy="quarantine"), OPERATOR)
     verified = await world.ask(verify_audit)
     assert (verified.entries, verified.broken) == (3, None)
+    reasons = [msgspec.json.decode(row["body"]).get("note") for row in (await world.snapshot())["audit_details"]]
+    assert reasons == [OPERATOR.note] * 2, "of the erasure and of the policy"
     assert verified.erased_details == 1, "the move's: it named her"
     assert (await world.ask(verify_audit, verified.head)).broken is None
     assert (await world.ask(verify_audit, "f" * 64)).broken is not None

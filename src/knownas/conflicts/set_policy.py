@@ -35,5 +35,12 @@ async def set_policy(tx: Transaction, changes: PolicyChanges, by: By) -> App:
         return app
     tx.apps.update(changed)
     tx.emit(AppUpdated(app.id))
-    append(tx, last, by.actor, "policy.change", (app.id,), to_builtins({"before": before, "after": chosen}))
+    append(
+        tx,
+        last,
+        by.actor,
+        "policy.change",
+        (app.id,),
+        to_builtins({"note": by.note, "before": before, "after": chosen}),
+    )
     return changed

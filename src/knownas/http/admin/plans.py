@@ -32,7 +32,7 @@ class PlanBody(Struct, rename="camel", forbid_unknown_fields=True):
         )
 
 
-class ExecuteBody(Struct, rename="camel"):
+class ExecuteBody(Struct, rename="camel", forbid_unknown_fields=True):
     """Why it is done."""
 
     reason: str = ""

@@ -1,6 +1,8 @@
 """The app's policy for contested identities, and what another one would have done."""
 
-from msgspec import UNSET, Struct, UnsetType
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from knownas.apps import ConflictPolicy
 from knownas.conflicts import ShadowCount
@@ -8,17 +10,18 @@ from knownas.conflicts.set_policy import PolicyChanges, set_policy
 from knownas.http.admin import wire
 from knownas.http.admin.scope import acting_on
 from knownas.http.call import Answer, Call, json_answer
+from knownas.plans import NOTE_AT_MOST
 from knownas.resolutions import By
 from knownas.transaction import Transaction
 
 
-class PolicyBody(Struct, rename="camel"):
+class PolicyBody(Struct, rename="camel", forbid_unknown_fields=True):
     """What to change; what is absent stays."""
 
     conflict_policy: ConflictPolicy | UnsetType = UNSET
     shadow_policy: ConflictPolicy | None | UnsetType = UNSET
     undo_days: int | UnsetType = UNSET
-    reason: str = ""
+    reason: Annotated[str, Meta(max_length=NOTE_AT_MOST)] = ""
 
 
 async def get(call: Call) -> Answer:
@@ -32,7 +35,7 @@ async def update(call: Call) -> Answer:
     app, actor = await acting_on(call)
     body = await call.json(PolicyBody)
     changes = PolicyChanges(body.conflict_policy, body.shadow_policy, body.undo_days)
-    changed = await call.services.database.write(app, set_policy, changes, By(actor, body.reason[:1000]))
+    changed = await call.services.database.write(app, set_policy, changes, By(actor, body.reason))
     return json_answer({"policy": wire.policy(changed)})
 
 

@@ -23,7 +23,7 @@ from knownas.webhooks.event_webhooks import (
 from knownas.webhooks.rotate import OVERLAP_S, OVERLAP_S_AT_MOST
 
 
-class CreateBody(Struct, rename="camel"):
+class CreateBody(Struct, rename="camel", forbid_unknown_fields=True):
     """A new webhook. With `signingAlgorithm` its calls carry `X-FusionAuth-Signature-JWT`."""
 
     url: str
@@ -50,7 +50,7 @@ class CreateBody(Struct, rename="camel"):
         return structs.replace(chosen, **{name: value for name, value in timeouts.items() if value is not UNSET})
 
 
-class UpdateBody(Struct, rename="camel"):
+class UpdateBody(Struct, rename="camel", forbid_unknown_fields=True):
     """What to change; what is absent stays."""
 
     url: str | UnsetType = UNSET
@@ -63,7 +63,7 @@ class UpdateBody(Struct, rename="camel"):
     description: str | UnsetType = UNSET
 
 
-class RotateBody(Struct, rename="camel"):
+class RotateBody(Struct, rename="camel", forbid_unknown_fields=True):
     """How long the secret before goes on counting."""
 
     overlap_seconds: Annotated[int, Meta(ge=0, le=OVERLAP_S_AT_MOST)] = OVERLAP_S

@@ -116,7 +116,9 @@ def merge(one: Merge) -> Json:
 def plan(one: Plan) -> Json:
     """A plan and its preview."""
     preview = one.preview
-    request = {_camel(name): value for name, value in to_builtins(one.request).items()}
+    request = {
+        "conflictId" if name == "case_id" else _camel(name): value for name, value in to_builtins(one.request).items()
+    }
     return {
         "id": one.id,
         "request": request,
