@@ -61,7 +61,7 @@ def test_a_refusal_says_what_to_do(acme: Acme) -> None:
     acme.log_in(acme.token(user), "phone")
     for arguments, words in (
         (("erase", user, "--yes"), "Give a reason"),
-        (("erase", user, *REASON), "--dry-run, then say --yes"),
+        (("erase", user, *REASON), "This is plan"),
         (("undo", "0" * 24, "--yes", *REASON), "no merge or resolution"),
         (("conflicts", "resolve", "0" * 24, "--action", "merge", "--yes", *REASON), "Conflict not found"),
         (("merge", user, user, "--yes", *REASON), "one user already"),
@@ -84,6 +84,32 @@ def test_the_policy_is_chosen_at_run_time_and_a_shadow_is_only_counted(acme: Acm
     ask(acme, "conflicts", "policy", "--policy", "quarantine", *REASON)
     wait_until(lambda: acme.log_in(acme.token(claimant, email)).status == 200, what="the server follows the new policy")
     assert acme.user(claimant)["identities"] == []
+
+
+def test_a_plan_that_was_shown_is_carried_out_by_its_id(acme: Acme) -> None:
+    user = f"{new_external_id()}-UP"
+    acme.log_in(acme.token(user), "phone")
+    acme.v2("PATCH", f"/users/{user}", {"profile": {"givenName": "A\x1b[31mda"}})
+    shown = run_command("erase", user, "--app", acme.app_id, "--delete", "--dry-run", database=acme.server.database)
+    assert shown.returncode == 0, shown.stderr
+    assert "\x1b" not in shown.stdout
+    plan = shown.stdout.split()[1].rstrip(",")
+    assert acme.user(user) is not None
+    done = ask(acme, "carry-out", plan, *REASON)["done"]
+    assert done["receipt"]["kind"] == "delete"
+    assert acme.user(user) is None
+
+
+def test_a_preview_writes_names_as_they_are(acme: Acme) -> None:
+    email, owner, claimant = new_email(), f"{new_external_id()}-UP", f"{new_external_id()}-NEW"
+    acme.log_in(acme.token(owner, email))
+    acme.log_in(acme.token(claimant, email))
+    [case] = ask(acme, "conflicts", "list")["conflicts"]
+    shown = ask(acme, "conflicts", "resolve", case["id"], "--action", "reassign", "--dry-run")["plan"]["preview"]
+    assert owner in shown["does"][0]
+    assert claimant in shown["does"][0]
+    done = ask(acme, "conflicts", "resolve", case["id"], "--action", "merge", "--yes", *REASON)["done"]
+    assert acme.log_in(acme.token(claimant, email)).json["appUser"]["_id"] == done["userId"]
 
 
 def test_a_changed_log_is_noticed(tmp_path: Any) -> None:

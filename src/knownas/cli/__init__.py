@@ -6,7 +6,21 @@ from typing import Annotated
 import typer
 
 from knownas import __version__
-from knownas.cli import apps, audit, conflicts, demo, events, explain, keys, oauth, serve, token, users, webhooks
+from knownas.cli import (
+    acting,
+    apps,
+    audit,
+    conflicts,
+    demo,
+    events,
+    explain,
+    keys,
+    oauth,
+    serve,
+    token,
+    users,
+    webhooks,
+)
 from knownas.cli.terminal import REFUSALS, say, show_refusal
 
 # No tracebacks with local variables: they would show secrets.
@@ -42,6 +56,7 @@ cli.add_typer(audit.commands, name="audit")
 cli.command("merge")(conflicts.merge)
 cli.command("undo")(conflicts.undo)
 cli.command("erase")(conflicts.erase)
+cli.command("carry-out")(acting.carry_out_plan)
 cli.command("token")(token.sign)
 cli.command("explain")(explain.explain_token)
 

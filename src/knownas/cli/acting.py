@@ -7,18 +7,22 @@ from typing import Annotated, Any
 import typer
 
 from knownas.cli.database import app_at, with_database
-from knownas.cli.terminal import Refused, say, show_fields, show_json, show_table
+from knownas.cli.terminal import DatabaseOption, JsonOption, Refused, printable, say, show_fields, show_json, show_table
 from knownas.database import Database
 from knownas.http.admin import wire
 from knownas.plans import Done, Plan, PlanRequest, ReasonMissing
 from knownas.plans.carry_out import carry_out
 from knownas.plans.make import make_plan
 from knownas.resolutions import By
+from knownas.times import iso
 
 AppOption = Annotated[str, typer.Option("--app", help="The app.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it goes into the audit log.", show_default=False)]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
+
+
+_HOW = "look with --dry-run, then say --yes; or do exactly this with knownas carry-out and the plan's id"
 
 
 def actor() -> str:
@@ -44,7 +48,7 @@ def act(
         raise ReasonMissing
     if not yes:
         if as_json or not sys.stdin.isatty():
-            raise Refused("not_confirmed", "Nothing was done: look with --dry-run, then say --yes")
+            raise Refused("not_confirmed", f"Nothing was done yet. This is plan {plan.id}: {_HOW}")
         _show(plan)
         typer.confirm("\nDo this?", abort=True)
     elif not as_json:
@@ -57,27 +61,46 @@ def act(
     show_fields(_fields(done))
 
 
+def carry_out_plan(
+    plan_id: Annotated[str, typer.Argument(metavar="PLAN", help="The id that a preview named.")],
+    app: AppOption,
+    reason: ReasonOption = "",
+    database: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Do exactly what a preview showed, within the hour, unless what it is about has changed since."""
+    done = with_database(database, lambda opened: _carry_out(opened, app, plan_id, reason))
+    if as_json:
+        show_json({"done": wire.done(done)})
+        return
+    say("Done.")
+    show_fields(_fields(done))
+
+
 def _show(plan: Plan) -> None:
     preview = plan.preview
+    say(f"Plan {plan.id}, until {iso(plan.expires_at)}")
     for sentence in preview.does:
-        say(f"- {sentence}")
+        say(f"- {printable(sentence)}")
     for warning in preview.warnings:
-        say(f"! {warning}")
-    if preview.parties:
+        say(f"! {printable(warning)}")
+    for one in preview.parties:
         say("")
-        show_table(
-            ("who", "id", "external id", "name", "conversations", "messages", "devices", "clients"),
+        has = f"{one.conversations} conversations, {one.messages} messages, {one.devices} devices"
+        show_fields(
             [
-                (one.role, one.user_id, one.external_id, one.display_name, one.conversations, one.messages,
-                 one.devices, one.clients)
-                for one in preview.parties
-            ],
-        )  # fmt: skip
+                (one.role, " ".join(filter(None, (one.user_id or "no user yet", one.display_name)))),
+                ("external id", one.external_id),
+                ("identities", ", ".join(f"{type} {value}" for type, value in one.identities) or None),
+                ("has", f"{has}, {one.clients} other clients"),
+            ]
+        )
     if preview.removes:
         say("")
         show_table(("removes", "rows"), sorted(preview.removes.items()))
     if preview.discarded_metadata:
-        say(f"\nMetadata that does not fit: {', '.join(sorted(preview.discarded_metadata))}")
+        names = ", ".join(printable(name) for name in sorted(preview.discarded_metadata))
+        say(f"\nMetadata that does not fit: {names}")
 
 
 def _fields(done: Done) -> list[tuple[str, Any]]:

@@ -8,7 +8,7 @@ from knownas.audit import Entry
 from knownas.audit.verify import Verified, verify_audit
 from knownas.cli.acting import AppOption
 from knownas.cli.database import app_at, with_database
-from knownas.cli.terminal import DatabaseOption, JsonOption, say, show_fields, show_json, show_table
+from knownas.cli.terminal import DatabaseOption, JsonOption, printable, say, show_fields, show_json, show_table
 from knownas.database import Database
 from knownas.http.admin import wire
 from knownas.identities.provenance import Provenance, explain_identities
@@ -89,7 +89,7 @@ def why(
         show_json({"identities": [wire.provenance(one) for one in found]})
         return
     for one in found:
-        say(f"{one.type} {one.value}")
+        say(printable(f"{one.type} {one.value}"))
         show_table(("when", "what", "by"), [(iso(step.at), step.text, step.by) for step in one.steps])
         say("")
 

@@ -84,10 +84,13 @@ async def _replay(
     app = await app_at(database, app_id)
     if since is not None:
         cursor = await database.read(app, start_at, since)
+    until = now_ms()  # what comes while this runs is for the next time, or a busy app would have no end
     while found := await database.read(app, list_events, cursor, LISTED_AT_MOST):
         for event in found:
             tell(_shown(event))
         cursor = found[-1].cursor
+        if found[-1].created_at > until:
+            break
     return cursor
 
 

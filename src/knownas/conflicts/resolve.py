@@ -9,7 +9,7 @@ from knownas.identities import Identity, IdentityAttached
 from knownas.identities.brands import branded
 from knownas.merges.merge import ForeseenMerge, carry_out_merge, foresee_merge
 from knownas.plans import Foreseen, Party, Preview
-from knownas.plans.party import named, party, stranger
+from knownas.plans.party import named, party, sentence, stranger
 from knownas.resolutions import Action, By, CannotResolve, Resolution
 from knownas.resolutions.hand_over import HandOver, case_before, hand_over, settle
 from knownas.transaction import Transaction
@@ -114,7 +114,7 @@ def _does(
         return (f"The {what} moves from {named(owner)} to {to}.",)
     if action == "reassign":
         return (
-            f"{named(owner).capitalize()} has external id {case.claimant} from now on, and keeps everything else.",
+            f"{sentence(named(owner))} has external id {case.claimant} from now on, and keeps everything else.",
             f"Logins with her former external id {owner.external_id} still find her.",
         )
     if merge is not None:

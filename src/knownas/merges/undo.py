@@ -7,7 +7,7 @@ from msgspec import Struct
 from knownas.conversations import Conversation, Participant
 from knownas.merges import Merge, UsersUnmerged
 from knownas.plans import Foreseen, Preview
-from knownas.plans.party import named, party
+from knownas.plans.party import named, party, sentence
 from knownas.resolutions import By, CannotUndo
 from knownas.transaction import Transaction
 from knownas.users import User
@@ -49,7 +49,7 @@ async def foresee_unmerge(tx: Transaction, merge: Merge) -> ForeseenUnmerge:
         raise CannotUndo("The two users are not one any more")
     parting = await _parting(tx, merge.before.get("conversations"))
     does = (
-        f"{named(discarded).capitalize()} is a user of her own again, with what she had before the merge.",
+        f"{sentence(named(discarded))} is a user of her own again, with what she had before the merge.",
         f"What was written since the merge stays with {named(surviving)}.",
     )
     relies_on: dict[str, str | int | None] = {

@@ -32,3 +32,8 @@ def stranger(external_id: str, role: str) -> Party:
 def named(user: User) -> str:
     """The user in a sentence. Pure."""
     return f"user {user.id}" + (f" (external id {user.external_id})" if user.external_id else " (anonymous)")
+
+
+def sentence(text: str) -> str:
+    """The text with a capital at its beginning, and every name in it as it is written. Pure."""
+    return text[:1].upper() + text[1:]

@@ -7,7 +7,7 @@ from knownas.conflicts.resolve import key_of_external_id
 from knownas.identities import Identity, IdentityAttached
 from knownas.merges.undo import DAY_MS, ForeseenUnmerge, carry_out_unmerge, foresee_unmerge
 from knownas.plans import Foreseen, Preview
-from knownas.plans.party import named, party
+from knownas.plans.party import named, party, sentence
 from knownas.resolutions import ActNotFound, By, CannotUndo, Resolution
 from knownas.transaction import Transaction
 from knownas.users import User, UserRemoved, UserUpdated
@@ -93,7 +93,7 @@ async def _foresee(tx: Transaction, resolution: Resolution, case: Case | None) -
         made = holder if resolution.before.get("made") and await _untouched(tx, holder) else None
         does = [f"The {resolution.type} {held.value} goes back to {named(owner) if owner else ''}."]
         if made is not None:
-            does.append(f"{named(made).capitalize()} was made for this and has done nothing since: she is removed.")
+            does.append(f"{sentence(named(made))} was made for this and has done nothing since: she is removed.")
     elif resolution.action == "dismiss" or owner is None:
         does = ["The conflict is open again."]
     else:
@@ -102,7 +102,7 @@ async def _foresee(tx: Transaction, resolution: Resolution, case: Case | None) -
             raise CannotUndo("The external id has gone on to another user since")
         if resolution.action == "reassign" and owner.external_id != resolution.claimant:
             raise CannotUndo("The user has got yet another external id since: undo that first")
-        does = [f"{named(owner).capitalize()} is without external id {resolution.claimant} again."]
+        does = [f"{sentence(named(owner))} is without external id {resolution.claimant} again."]
     users = [user for user in (owner, holder) if user]
     relies_on: dict[str, str | int | None] = {f"user:{user.id}": user.revision for user in users}
     relies_on |= _of_case(case) | {f"resolution:{resolution.id}": None}
