@@ -232,6 +232,8 @@ def furnish_case(operation: Operation, case: Case, app: Furnished, letter: str, 
             case.body |= {"matchCriteria": twilio | {"type": "twilio"}, "confirmation": {"type": "immediate"}}
             case.body["target"] = {"conversationId": app.ids["conversationId"]}
             query.pop("brandId", None)
+        if operation.id == "LeaveConversation" and real & 2:
+            case.body = {"userExternalId": app.values["userExternalId"]}  # of three ways to say who, one that is hers
     if real & 1 and operation.id == "ListConversations":
         for name in [name for name in query if name.startswith("filter")]:
             del query[name]
