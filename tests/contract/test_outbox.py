@@ -14,7 +14,7 @@ from knownas.deliveries import BEGINNING, Cursor, EventNotFound, LostLease, Read
 from knownas.deliveries.fan_out import fan_out, mend, take_lease
 from knownas.deliveries.forget import forget_events
 from knownas.deliveries.redeliver import find_event, start_at
-from knownas.storage import migrate
+from knownas.storage import migrate, outbox
 from knownas.storage.chance import now_ms
 from knownas.transaction import Transaction
 from knownas.users.delete import erase_personal_information
@@ -262,6 +262,18 @@ async def test_events_of_an_older_schema_are_kept(database_url: str, monkeypatch
         kept = [event.id for event in await after(world, BEGINNING) if event.app_id == "a"]
         assert sorted(kept) == ["s1-1", "s1-2", "s2-1"]
         assert kept.index("s1-1") < kept.index("s1-2")
+
+
+@pytest.mark.parametrize("reading", ["AFTER", "NEWEST", "OLDEST_READ"])
+async def test_reading_on_costs_the_same_however_much_there_is(world_on_postgres: World, reading: str) -> None:
+    """Where a word of the order means an output column and not the index's, all events are sorted for one."""
+    statement = getattr(outbox, reading)["postgresql"]
+    values = ["'0'", "0", "10", "'app'"]
+    for number, value in enumerate(values, 1):
+        statement = statement.replace(f"${number}", value)
+    plan = "\n".join(row[0] for row in await world_on_postgres.database.rows(f"EXPLAIN {statement}"))
+    assert "events_in_order" in plan
+    assert "Sort" not in plan
 
 
 def test_a_migration_names_only_engines_that_there_are() -> None:

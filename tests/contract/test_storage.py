@@ -27,6 +27,7 @@ from knownas.sessions.start import start_anonymous
 from knownas.storage.connections import WAIT_S, Connections
 from knownas.storage.migrate import SchemaTooNew, migrations
 from knownas.storage.transaction import RACES
+from knownas.storage.postgres import LOOK_AFTER_WRITES
 from knownas.storage.vault import WrongMasterKey
 from knownas.transaction import Transaction
 from knownas.users import User, UserChanges, UserExists, UserNotFound
@@ -34,6 +35,7 @@ from knownas.users.create import create_user
 from knownas.users.delete import delete_user, erase_personal_information
 from knownas.users.find import get_user, list_by_email
 from knownas.users.update import update_user
+from tests.delivering import until_found
 from tests.given import (
     BY,
     KEY_ID,
@@ -686,6 +688,20 @@ async def test_a_caller_who_gives_up_leaves_the_connection_clean(world_on_both: 
             await task
     await world.log_in(claims("after"))
     await check_what_always_holds(world)
+
+
+async def test_a_table_that_grew_is_looked_at_before_its_plans_are_bad(world_on_postgres: World) -> None:
+    """A plan made for an empty table takes the app id alone for a good index, and is kept."""
+    world = world_on_postgres
+    for number in range(2 * LOOK_AFTER_WRITES[0]):
+        await world.user(f"user-{number}")
+
+    async def analyzed() -> int:
+        await world.user()
+        rows = await world.database.rows("SELECT count(*) FROM pg_stat_user_tables WHERE last_analyze IS NOT NULL")
+        return int(rows[0][0])
+
+    await until_found(analyzed, "tables that grew are analyzed")
 
 
 async def test_room_for_a_connection_goes_to_the_next_who_waits_when_the_first_gives_up(postgres_url: str) -> None:

@@ -5,6 +5,7 @@ The browser names itself and a proxy names the address, so all of this helps an 
 
 import ipaddress
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from msgspec import Struct
@@ -17,6 +18,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 AGENT_CHARACTERS: Final = 512
 NAME_CHARACTERS: Final = 128
+REMEMBERED: Final = 512
+"""Addresses and user agents whose reading is kept, since the same come again and again."""
 FORWARDED_CHARACTERS: Final = 2048
 _LANGUAGE: Final = "en"
 _ANDROID_TABLET: Final = "Generic_Android_Tablet"
@@ -68,6 +71,7 @@ def request_info(call: Call, device: DeviceInfo | None) -> RequestInfo:
     )
 
 
+@lru_cache(maxsize=REMEMBERED)
 def address_of(peer: str | None, forwarded: str, trusted: tuple[Network, ...]) -> str | None:
     """The caller's address: the peer's, or the last in X-Forwarded-For that no trusted proxy has.
 
@@ -110,6 +114,7 @@ class Looks(Struct, frozen=True):
     browser: str | None = None
 
 
+@lru_cache(maxsize=REMEMBERED)
 def parse_agent(agent: str) -> Looks:
     """The device, its kind, the operating system and the browser that a user agent names.
 
@@ -190,4 +195,7 @@ def _text(value: object, at_most: int = NAME_CHARACTERS) -> str | None:
     """A text that can be shown: bounded, without control characters; None for anything else."""
     if not isinstance(value, str):
         return None
-    return "".join(character for character in value[:at_most] if character.isprintable()).strip() or None
+    text = value[:at_most]
+    if not text.isprintable():
+        text = "".join(character for character in text if character.isprintable())
+    return text.strip() or None

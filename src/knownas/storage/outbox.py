@@ -15,20 +15,22 @@ _XID_NUMBER: Final = "CAST(CAST(written_in AS TEXT) AS BIGINT)"
 _BEHIND: Final = f"(written_in, position) > ({_XID}, CAST($2 AS BIGINT))"
 _UP_TO: Final = f"(written_in, position) <= ({_XID}, CAST($2 AS BIGINT))"
 _SETTLED: Final = "written_in < pg_snapshot_xmin(pg_current_snapshot())"
+# With the table's name: a bare `written_in` would be the output column above, a number that no index is sorted by.
+_IN_ORDER: Final = "ORDER BY events.written_in, events.position"
 
 # By engine. `$1` is the transaction and `$2` the position of a cursor; SQLite has no use for the first.
 AFTER: Final = {
     "sqlite": f"SELECT 0, position, {_COLUMNS} FROM events WHERE position > $2 ORDER BY position LIMIT $3",  # noqa: S608
     "postgresql": f"""
         SELECT {_XID_NUMBER}, position, {_COLUMNS} FROM events WHERE {_BEHIND} AND {_SETTLED}
-        ORDER BY written_in, position LIMIT $3""",  # noqa: S608
+        {_IN_ORDER} LIMIT $3""",  # noqa: S608
 }
 AFTER_OF_APP: Final = {engine: sql.replace("ORDER BY", "AND app_id = $4 ORDER BY") for engine, sql in AFTER.items()}
 NEWEST: Final = {
     "sqlite": "SELECT 0, position FROM events ORDER BY position DESC LIMIT 1",
     "postgresql": f"""
         SELECT {_XID_NUMBER}, position FROM events WHERE {_SETTLED}
-        ORDER BY written_in DESC, position DESC LIMIT 1""",  # noqa: S608
+        ORDER BY events.written_in DESC, events.position DESC LIMIT 1""",  # noqa: S608
 }
 READ_BY_ALL: Final = """
     SELECT written_in, position FROM outbox_readers ORDER BY written_in, position LIMIT 1"""
@@ -36,7 +38,7 @@ OLDEST_READ: Final = {
     "sqlite": "SELECT 0, position, created_at FROM events WHERE position <= $2 ORDER BY position LIMIT $3",
     "postgresql": f"""
         SELECT {_XID_NUMBER}, position, created_at FROM events WHERE {_UP_TO}
-        ORDER BY written_in, position LIMIT $3""",  # noqa: S608
+        {_IN_ORDER} LIMIT $3""",  # noqa: S608
 }
 FORGET: Final = {
     "sqlite": "DELETE FROM events WHERE position <= $2 AND $1 IS NOT NULL",

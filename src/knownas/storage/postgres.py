@@ -44,9 +44,12 @@ KEYED_PLANS: Final = {
     "statement_timeout": "30s",
     "tcp_user_timeout": "30s",
 }
-# A young database has no statistics, and its planner then believes that the app id alone finds few rows. Autovacuum
-# would tell it better after a minute; we do so after as many writes as these.
-ANALYZE_AFTER_WRITES: Final = frozenset({50, 500, 5_000, 50_000})
+# A young table has no statistics, and the planner then believes that the app id alone finds few rows. Autovacuum would
+# tell it better after a minute; we look after so many writes, more often at first, and analyze what has doubled since.
+LOOK_AFTER_WRITES: Final = (50, 500)
+GROWN: Final = """
+    SELECT quote_ident(schemaname) || '.' || quote_ident(relname) FROM pg_stat_user_tables
+    WHERE schemaname = current_schema() AND n_mod_since_analyze >= greatest(50, n_live_tup / 2) ORDER BY 1"""
 _UNREACHABLE: Final = (
     OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.DiskFullError,
@@ -185,13 +188,17 @@ class Postgres:
         if unit.events and self._wake is not None:
             self._wake()
         self._writes += 1
-        if self._writes in ANALYZE_AFTER_WRITES:
+        often, seldom = LOOK_AFTER_WRITES
+        if self._writes % (often if self._writes < seldom else seldom) == 0 and (
+            self._analyzing is None or self._analyzing.done()
+        ):
             self._analyzing = asyncio.create_task(self._analyze())
 
     async def _analyze(self) -> None:
-        """Let the planner look at the tables, whose cached plans are made anew then."""
+        """Let the planner look at the tables that grew, whose cached plans are made anew then."""
         try:
-            await self.rows("ANALYZE")
+            for table in await self.rows(GROWN):
+                await self.rows(f"ANALYZE {table[0]}")
         except (DomainError, asyncpg.PostgresError) as failure:
             _log.warning("ANALYZE was put off: %s", type(failure).__name__)
 

@@ -24,8 +24,8 @@ from knownas.storage.vault import Vault
 
 # The inner pages of the indexes of a million users fit; without them each look-up costs one read more. Larger caches
 # leave too little of the 200 MB that the server may take.
-_READER_CACHE_KIB: Final = 34 * 1024
-_WRITER_CACHE_KIB: Final = 34 * 1024
+_READER_CACHE_KIB: Final = 16 * 1024
+_WRITER_CACHE_KIB: Final = 24 * 1024
 _CHECKPOINT_CACHE_KIB: Final = 1024
 _NOT_NOW: Final = (apsw.BusyError, apsw.LockedError, apsw.IOError, apsw.CantOpenError)
 
