@@ -4,7 +4,7 @@ A verb reads first and writes last, so what one `do` wrote is what the next `ask
 """
 
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -257,11 +257,12 @@ async def _hold_identity(tx: Transaction, user_id: str, type: IdentityType, valu
     tx.identities.add(Identity(user_id, type, value, key, owned, verification, KEY_ID, tx.now))
 
 
-def numbered_without_gaps(snapshot: Snapshot) -> bool:
+def numbered_without_gaps(snapshot: Snapshot, may_have_gaps: Collection[str] = ()) -> bool:
     """Whether each stream's events are numbered one after the other, from 1 up to what its user or app has counted.
 
     Where a user was erased, her stream begins with that, and those of users merged into her are empty. From a group's
-    stream goes what named somebody who was removed or erased; it outlives the group.
+    stream goes what named somebody who was removed or erased; it outlives the group. So it is with users who were one
+    with her once: `may_have_gaps`.
     """
     counting = (snapshot[table] for table in ("users", "apps", "conversations", "conflicts"))
     counted = {row["id"]: row["seq"] for rows in counting for row in rows}
@@ -279,7 +280,11 @@ def numbered_without_gaps(snapshot: Snapshot) -> bool:
     return all(
         sorted(found) == list(range(erased.get(stream, 1), counted[stream] + 1))
         or (not found and stream in may_be_empty)
-        or (stream in groups and len(set(found)) == len(found) and max(found, default=0) <= counted[stream])
+        or (
+            (stream in groups or stream in may_have_gaps)
+            and len(set(found)) == len(found)
+            and max(found, default=0) <= counted[stream]
+        )
         for stream, found in numbers.items()
     )
 

@@ -26,8 +26,8 @@ from knownas.sessions.reach import reach
 from knownas.sessions.start import start_anonymous
 from knownas.storage.connections import WAIT_S, Connections
 from knownas.storage.migrate import SchemaTooNew, migrations
-from knownas.storage.transaction import RACES
 from knownas.storage.postgres import LOOK_AFTER_WRITES
+from knownas.storage.transaction import RACES
 from knownas.storage.vault import WrongMasterKey
 from knownas.transaction import Transaction
 from knownas.users import User, UserChanges, UserExists, UserNotFound

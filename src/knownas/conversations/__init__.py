@@ -263,6 +263,10 @@ class Conversations(Protocol):
         """The ids that stand for this conversation: its own first, then those merged into it."""
         ...
 
+    async def united_with_others(self, members: list[str]) -> list[str]:
+        """The merged conversations of which these users have one side, and somebody else has the other."""
+        ...
+
     async def some(self, after: str, limit: int) -> list[Conversation]:
         """The app's next `limit` conversations, whose ids are greater than `after`."""
         ...

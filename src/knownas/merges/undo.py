@@ -13,6 +13,7 @@ from knownas.transaction import Transaction
 from knownas.users import User
 
 DAY_MS = 86_400_000
+LOOKED_THROUGH = 100
 
 
 class Parting(Struct, frozen=True):
@@ -47,7 +48,9 @@ async def foresee_unmerge(tx: Transaction, merge: Merge) -> ForeseenUnmerge:
         raise CannotUndo(f"The surviving user was merged into user {surviving.id} since: undo that merge first")
     if discarded.merged_into != merge.surviving:
         raise CannotUndo("The two users are not one any more")
-    parting = await _parting(tx, merge.before.get("conversations"))
+    before = merge.before.get("conversations")
+    await _check_unions(tx, merge, discarded, before["discarded"] if before else None)
+    parting = await _parting(tx, before)
     does = (
         f"{sentence(named(discarded))} is a user of her own again, with what she had before the merge.",
         f"What was written since the merge stays with {named(surviving)}.",
@@ -84,6 +87,24 @@ def without(metadata: dict[str, Any], merge: Merge, discarded: dict[str, Any]) -
     had: dict[str, Any] = merge.before["metadata"]
     given = {key: value for key, value in discarded.items() if key not in had and key not in merge.discarded_metadata}
     return {key: value for key, value in metadata.items() if key not in given or value != given[key]}
+
+
+async def _check_unions(tx: Transaction, merge: Merge, discarded: User, own: str | None) -> None:
+    """Refuse to part users whose conversations a later merge has united: one would read what the other one said.
+
+    `own` is the conversation that this very merge united. Raises CannotUndo.
+    """
+    united = await tx.conversations.united_with_others(await tx.users.members(discarded))
+    others = [conversation_id for conversation_id in united if conversation_id != own]
+    if not others:
+        return
+    later = [
+        one.id
+        for one in await tx.merges.of_users([merge.surviving], LOOKED_THROUGH)
+        if one.undone_at is None and (one.before.get("conversations") or {}).get("discarded") in others
+    ]
+    which = f" ({', '.join(later)})" if later else ""
+    raise CannotUndo(f"A conversation of the two was united with somebody else's since: undo that merge first{which}")
 
 
 async def _parting(tx: Transaction, before: dict[str, Any] | None) -> Parting | None:

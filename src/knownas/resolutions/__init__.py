@@ -86,6 +86,10 @@ class Resolutions(Protocol):
         """What was done about this case, oldest first, at most 100."""
         ...
 
+    async def standing_of_case(self, case_id: str) -> Resolution | None:
+        """The latest act on this case that was not undone, or None."""
+        ...
+
     def add(self, resolution: Resolution) -> None:
         """Hold the new resolution for writing."""
         ...

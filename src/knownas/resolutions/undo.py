@@ -35,9 +35,11 @@ async def foresee_undo(tx: Transaction, act_id: str) -> ForeseenUndo:
     merge = await tx.merges.by_id(resolution.merge_id if resolution and resolution.merge_id else act_id)
     if resolution is None and merge is None:
         raise ActNotFound
-    unmerge = await foresee_unmerge(tx, merge) if merge is not None else None
     if resolution is None and merge is not None:
         resolution = await tx.resolutions.by_merge(merge.id)
+    unmerge = await foresee_unmerge(tx, merge) if merge is not None else None
+    if resolution is not None:
+        await _check_last(tx, resolution)
     case = await tx.conflicts.by_id(resolution.case_id) if resolution and resolution.case_id else None
     if resolution is not None and unmerge is None:
         return await _foresee(tx, resolution, case)
@@ -70,6 +72,13 @@ def carry_out_undo(tx: Transaction, foreseen: ForeseenUndo, by: By) -> str | Non
             tx.conflicts.change(case, **former)
             tx.emit(ConflictReopened(case.id, resolution.id, by.actor))
     return user_id
+
+
+async def _check_last(tx: Transaction, resolution: Resolution) -> None:
+    """Refuse to take back what a later act on the same case was built on. Raises CannotUndo."""
+    last = await tx.resolutions.standing_of_case(resolution.case_id) if resolution.case_id else None
+    if resolution.undone_at is None and last is not None and last.id != resolution.id:
+        raise CannotUndo(f"The conflict was settled anew since: undo that first ({last.action}, {last.id})")
 
 
 async def _foresee(tx: Transaction, resolution: Resolution, case: Case | None) -> ForeseenUndo:

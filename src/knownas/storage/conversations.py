@@ -40,6 +40,17 @@ FAMILY: Final = """
         SELECT c.id FROM conversations c JOIN family f ON c.app_id = $1 AND c.merged_into = f.id
     )
     SELECT id FROM family"""
+# Each pointer between two conversations of which one is theirs: the one that points, and whose the other is.
+UNIONS: Final = """
+    SELECT c.id, o.user_id FROM participants p
+    JOIN conversations c ON c.app_id = p.app_id AND c.id = p.conversation_id
+    JOIN participants o ON o.app_id = c.app_id AND o.conversation_id = c.merged_into
+    WHERE p.app_id = $1 AND p.user_id IN {ids}
+    UNION ALL
+    SELECT c.id, o.user_id FROM participants p
+    JOIN conversations c ON c.app_id = p.app_id AND c.merged_into = p.conversation_id
+    JOIN participants o ON o.app_id = c.app_id AND o.conversation_id = c.id
+    WHERE p.app_id = $1 AND p.user_id IN {ids}"""
 SOME: Final = f"{_FROM} AND c.merged_into IS NULL AND c.id > $2 ORDER BY c.id LIMIT $3"
 
 INSERT_CONVERSATION: Final = """
@@ -228,6 +239,14 @@ class ConversationRows:
     async def family(self, conversation_id: str) -> list[str]:
         """Its own id and those merged into it."""
         return [row[0] for row in await self._unit.rows(FAMILY, conversation_id)]
+
+    async def united_with_others(self, members: list[str]) -> list[str]:
+        """Asked for some members at a time; who is another is told apart here."""
+        found: set[str] = set()
+        for some in chunks(members):
+            rows = await self._unit.rows(UNIONS.replace("{ids}", id_list(some)), *some)
+            found.update(conversation_id for conversation_id, user_id in rows if user_id not in members)
+        return sorted(found)
 
     async def some(self, after: str, limit: int) -> list[Conversation]:
         """The app's next conversations by id."""

@@ -184,9 +184,12 @@ class UserRows:
         self._unit.hold(REMOVE_USER, user.id, user.revision, must=True)
 
     def unmake(self, user: User) -> None:
-        """Hold the removal of her rows and of her stream."""
+        """Hold the removal of her rows and of her stream, and that what names her as a claimant names nobody yet."""
         self.remove(user)
         self.remove_rows([user.id])
+        for table in ("conflicts", "resolutions"):
+            claims = f"UPDATE {table} SET claimant_id = NULL WHERE app_id = $1 AND claimant_id = $2"  # noqa: S608
+            self._unit.hold(claims, user.id, ordered=True)  # the same unit may write these rows
         self._unit.hold("DELETE FROM events WHERE app_id = $1 AND stream = $2", user.id)
 
     def remove_rows(self, members: list[str]) -> None:

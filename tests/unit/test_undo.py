@@ -1,0 +1,84 @@
+"""R9: undo refuses what it could not put back exactly, says what to do first, and leaves no loose ends."""
+
+import pytest
+
+from knownas.conflicts import EmailContested
+from knownas.conversations import ConversationChanges, Invitation, Reference
+from knownas.conversations.create import create_conversation
+from knownas.conversations.find import list_conversations
+from knownas.messages import Author
+from knownas.messages.draft import Draft
+from knownas.messages.post import post_message
+from knownas.plans import Done, PlanRequest
+from knownas.plans.carry_out import carry_out
+from knownas.plans.make import make_plan
+from knownas.resolutions import CannotUndo
+from knownas.users import User
+from tests.given import BY, World, claims, device
+
+
+async def act(world: World, **request: str) -> Done:
+    plan = await world.do(make_plan, PlanRequest(**request), BY.actor)  # type: ignore[arg-type]
+    return await world.do(carry_out, plan.id, BY)
+
+
+async def talk_of(world: World, user: User, words: str) -> str:
+    invited = [Invitation(Reference(user.id))]
+    talk = await world.do(create_conversation, "personal", invited, ConversationChanges())
+    await world.do(post_message, talk.id, Draft(Author("user", user.id), {"type": "text", "text": words}))
+    return talk.id
+
+
+async def talks_of(world: World, user: User) -> list[str]:
+    listed = await world.ask(list_conversations, Reference(user.id), after=None, before=None, limit=10)
+    return [talk.id for talk in listed]
+
+
+async def test_users_do_not_part_while_one_has_the_others_words(world: World) -> None:
+    """Ada had no conversation, got Bob's by the merge, and Cyd's was united with it: undone, Bob would read Cyd's."""
+    ada, bob, cyd = [await world.user(name) for name in ("ada", "bob", "cyd")]
+    of_bob, of_cyd = await talk_of(world, bob, "Bob's"), await talk_of(world, cyd, "Cyd's")
+    first = await act(world, kind="merge", surviving="ada", discarded="bob")
+    second = await act(world, kind="merge", surviving="ada", discarded="cyd")
+    with pytest.raises(CannotUndo, match=f"undo that merge first.*{second.merge_id}"):
+        await act(world, kind="undo", act_id=str(first.merge_id))
+    await act(world, kind="undo", act_id=str(second.merge_id))
+    await act(world, kind="undo", act_id=str(first.merge_id))
+    assert [await talks_of(world, user) for user in (ada, bob, cyd)] == [[], [of_bob], [of_cyd]]
+
+
+async def test_the_latest_act_on_a_case_is_undone_first(world: World) -> None:
+    """Undoing a dismissal under a move that stands would open a case that is settled."""
+    await world.log_in(claims("ada", "ada@example.com"))
+    with pytest.raises(EmailContested):
+        await world.log_in(claims("new", "ada@example.com"))
+    [case] = await world.open_cases()
+    dismissed = await act(world, kind="resolve", case_id=case.id, action="dismiss")
+    moved = await act(world, kind="resolve", case_id=case.id, action="move")
+    assert dismissed.resolution is not None
+    assert moved.resolution is not None
+    with pytest.raises(CannotUndo, match=moved.resolution.id):
+        await act(world, kind="undo", act_id=dismissed.resolution.id)
+    await act(world, kind="undo", act_id=moved.resolution.id)
+    await act(world, kind="undo", act_id=dismissed.resolution.id)
+    assert [one.id for one in await world.open_cases()] == [case.id]
+
+
+async def test_a_user_who_was_made_and_unmade_is_named_nowhere(world: World) -> None:
+    """Else an erasure of whoever gets her external id next would pass over what names a user who is not there."""
+    await world.log_in(claims("ada", "ada@example.com"), device("phone"))
+    with pytest.raises(EmailContested):
+        await world.log_in(claims("new", "ada@example.com"))
+    [case] = await world.open_cases()
+    moved = await act(world, kind="resolve", case_id=case.id, action="move")
+    with pytest.raises(EmailContested):
+        await world.log_in(claims("ada", "ada@example.com"))
+    assert moved.resolution is not None
+    made = (await world.get("new")).id
+    await world.log_in(claims("eve", "eve@example.com"))
+    with pytest.raises(EmailContested):
+        await world.log_in(claims("new", "eve@example.com"))
+    await act(world, kind="undo", act_id=moved.resolution.id)
+    rows = await world.snapshot()
+    assert made not in {row["id"] for row in rows["users"]}
+    assert made not in {row["claimant_id"] for table in ("conflicts", "resolutions") for row in rows[table]}
