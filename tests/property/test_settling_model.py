@@ -81,12 +81,21 @@ class Settling(RuleBasedStateMachine):
     loop: asyncio.AbstractEventLoop
     shared: World
 
-    @initialize(many_talks=st.booleans())
-    def open_an_app(self, many_talks: bool) -> None:
+    @initialize(many_talks=st.booleans(), talking=st.lists(st.booleans(), min_size=3, max_size=3))
+    def open_an_app(self, many_talks: bool, talking: list[bool]) -> None:
+        """In which there are three users, some of whom have said something, and somebody who was refused."""
         self.model = Model(many_talks=many_talks)
         self.world = self.run(self.shared.another_app())
         self.run(self.world.choose(multiConvoEnabled=many_talks))
         self.said = itertools.count(1)
+        owned = ["x@example.com", "y@example.com", "z@example.com"]
+        for external_id, email, guid, talks in zip(EXTERNAL_IDS[:3], owned, GUIDS, talking, strict=True):
+            self.one_does(LogIn(external_id, email, True, guid, None))
+            user = self.model.external_ids[external_id]
+            if talks:
+                self.one_does(OpenTalk(user))
+                self.one_does(Say(user, next(reversed(self.model.talks)), f"word {next(self.said)}"))
+        self.one_does(LogIn(EXTERNAL_IDS[3], owned[0], True, GUIDS[0], None))
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(coroutine)
@@ -188,10 +197,16 @@ class Settling(RuleBasedStateMachine):
 
     # What happens.
 
-    @rule(intent=INTENT)
-    def somebody_does_something(self, intent: Intent) -> None:
-        if (operation := self.meant(intent)) is not None:
-            self.settle([operation], [self.run(self.ask(operation))])
+    def one_does(self, operation: Operation) -> Any:
+        seen = self.run(self.ask(operation))
+        self.settle([operation], [seen])
+        return seen
+
+    @rule(intents=st.lists(INTENT, min_size=1, max_size=5))
+    def one_after_the_other_does_something(self, intents: list[Intent]) -> None:
+        for intent in intents:
+            if (operation := self.meant(intent)) is not None:
+                self.one_does(operation)
 
     @rule(intents=st.lists(INTENT, min_size=2, max_size=3))
     def several_do_something_at_once(self, intents: list[Intent]) -> None:
@@ -219,11 +234,9 @@ class Settling(RuleBasedStateMachine):
             return
         before = without_traces(self.run(self.world.snapshot()))
         ended = set(self.model.sessions)
-        seen = self.run(self.ask(operation))
-        self.settle([operation], [seen])
+        seen = self.one_does(operation)
         if isinstance(seen, Done):
-            undo = Undo(seen.merge_id or (seen.resolution.id if seen.resolution else ""))
-            self.settle([undo], [self.run(self.ask(undo))])
+            self.one_does(Undo(seen.merge_id or (seen.resolution.id if seen.resolution else "")))
             after = without_traces(self.run(self.world.snapshot()))
             for user in ended - set(self.model.sessions):  # R4: a session that ended does not come back
                 before["sessions"] = [row for row in before["sessions"] if row["user_id"] != user]
@@ -245,7 +258,7 @@ class Settling(RuleBasedStateMachine):
         except DomainError as error:
             self.settle([operation], [error])
             return
-        self.settle([other], [self.run(self.ask(other))])
+        self.one_does(other)
         before = self.run(self.world.snapshot())
         try:
             done = self.run(self.world.do(carry_out, plan.id, BY))
