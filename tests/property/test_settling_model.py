@@ -72,6 +72,7 @@ KINDS: Final = [
 # An intent is drawn before anybody knows what there is: what it means is found when its turn comes, so that examples
 # are the same on every run, whoever wins a race.
 INTENT = st.tuples(st.sampled_from(KINDS), *[st.integers(0, 1_000_000)] * 4)
+MERGING = st.tuples(st.sampled_from(["merge", "merge", "undo", "open", "say"]), *[st.integers(0, 1_000_000)] * 4)
 Intent = tuple[str, int, int, int, int]
 
 
@@ -202,7 +203,7 @@ class Settling(RuleBasedStateMachine):
         self.settle([operation], [seen])
         return seen
 
-    @rule(intents=st.lists(INTENT, min_size=1, max_size=5))
+    @rule(intents=st.lists(INTENT, min_size=1, max_size=5) | st.lists(MERGING, min_size=3, max_size=6))
     def one_after_the_other_does_something(self, intents: list[Intent]) -> None:
         for intent in intents:
             if (operation := self.meant(intent)) is not None:
