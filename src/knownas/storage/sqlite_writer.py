@@ -85,6 +85,7 @@ class Writer:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._waiting = 0
         self._stopping = False
+        self._ended = False  # cheaper to ask than whether the thread is alive, and every write asks
         self._committed = threading.Event()
         self._long_log = threading.Event()
         self._empty_at: float | None = None
@@ -98,7 +99,7 @@ class Writer:
     @property
     def alive(self) -> bool:
         """Whether jobs are being taken."""
-        return self._thread.is_alive() and not self._stopping
+        return not (self._ended or self._stopping)
 
     @property
     def waiting(self) -> int:
@@ -113,7 +114,7 @@ class Writer:
             raise Unavailable("Too many writes are waiting")
         self._waiting += 1
         self._jobs.put(job)
-        if not self._thread.is_alive():
+        if self._ended:
             self._refuse_the_rest()
 
     def stop(self) -> None:
@@ -131,8 +132,11 @@ class Writer:
         self._checkpointing.close()
 
     def _run(self) -> None:
-        while group := self._next_group():
-            self._write(group)
+        try:
+            while group := self._next_group():
+                self._write(group)
+        finally:
+            self._ended = True
 
     def _next_group(self) -> list[Job]:
         """Whatever waits, GROUP jobs at most; nothing when there is nothing left and the end was asked for."""
