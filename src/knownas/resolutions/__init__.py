@@ -86,6 +86,10 @@ class Resolutions(Protocol):
         """What was done about this case, oldest first, at most 100."""
         ...
 
+    async def later(self, case_id: str, resolution_id: str) -> bool:
+        """Whether something was done about the case after this, and stands."""
+        ...
+
     def add(self, resolution: Resolution) -> None:
         """Hold the new resolution for writing."""
         ...

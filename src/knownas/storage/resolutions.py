@@ -16,6 +16,7 @@ BY_ID: Final = f"{_SELECT} AND id = $2"
 BY_MERGE: Final = f"{_SELECT} AND merge_id = $2"
 OF_IDENTITY: Final = f"{_SELECT} AND type = $2 AND key = $3 ORDER BY id LIMIT 100"
 OF_CASE: Final = f"{_SELECT} AND case_id = $2 ORDER BY id LIMIT 100"
+LATER: Final = f"{_SELECT} AND case_id = $2 AND id > $3 AND undone_at IS NULL LIMIT 1"
 INSERT: Final = """
     INSERT INTO resolutions (app_id, id, case_id, action, type, key, owner_id, claimant, claimant_id, actor, note,
         merge_id, before, created_at)
@@ -52,6 +53,10 @@ class ResolutionRows:
     async def of_case(self, case_id: str) -> list[Resolution]:
         """Oldest first."""
         return [_resolution_of(row) for row in await self._unit.rows(OF_CASE, case_id)]
+
+    async def later(self, case_id: str, resolution_id: str) -> bool:
+        """Whether a later one is not undone."""
+        return await self._unit.row(LATER, case_id, resolution_id) is not None
 
     def add(self, resolution: Resolution) -> None:
         """Hold the new row."""
