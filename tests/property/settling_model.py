@@ -275,7 +275,8 @@ class Model:
             self._end_session(held_by)
         if held_by is not None:
             self.users[held_by].busy = True
-        self.devices[guid] = (user, True)
+        # What is hers already stays under whichever of her ids it was.
+        self.devices[guid] = (self.devices[guid][0] if held_by == user else user, True)
 
     def _identify(self, user: str, external_id: str) -> None:
         self._end_session(user)

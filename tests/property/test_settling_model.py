@@ -11,7 +11,7 @@ from collections.abc import Coroutine, Iterator
 from typing import Any, Final, TypeVar
 
 import pytest
-from hypothesis import note, settings
+from hypothesis import Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
@@ -404,4 +404,5 @@ def machine(database_url: str) -> Iterator[type[Settling]]:
 
 def test_settling(machine: type[Settling]) -> None:
     """R1 to R9, R11, on both databases."""
-    run_state_machine_as_test(machine, settings=settings(stateful_step_count=25))
+    # Who wins a race differs from run to run, so an example that failed is shown as it is and not made smaller.
+    run_state_machine_as_test(machine, settings=settings(stateful_step_count=20, phases=[Phase.generate]))

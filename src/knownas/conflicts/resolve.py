@@ -9,7 +9,7 @@ from knownas.identities import Identity, IdentityAttached
 from knownas.identities.brands import branded
 from knownas.merges.merge import ForeseenMerge, carry_out_merge, foresee_merge
 from knownas.plans import Foreseen, Party, Preview
-from knownas.plans.party import named, party, sentence, stranger
+from knownas.plans.party import named, party, sentence, state_of, stranger
 from knownas.resolutions import Action, By, CannotResolve, Resolution
 from knownas.resolutions.hand_over import HandOver, case_before, hand_over, settle
 from knownas.transaction import Transaction
@@ -48,8 +48,8 @@ async def foresee_resolution(tx: Transaction, case_id: str, action: Action) -> F
     relies_on: dict[str, str | int | None] = {
         f"case:{case.id}": case.state,
         f"identity:{case.type}": held.user_id if held else None,
-        "claimant": f"{claimant.id}:{claimant.revision}" if claimant else None,
-        "owner": f"{owner.id}:{owner.revision}" if owner else None,
+        "claimant": f"{claimant.id}:{state_of(claimant)}" if claimant else None,
+        "owner": f"{owner.id}:{state_of(owner)}" if owner else None,
         **(merge.relies_on if merge else {}),
     }
     parties = await _parties(tx, case, owner, claimant, merge)

@@ -255,8 +255,8 @@ class Conversations(Protocol):
         """
         ...
 
-    def less_unread(self, participant: Participant, count: int) -> None:
-        """Hold that so many messages fewer wait for the participant."""
+    def less_unread(self, participant: Participant, discarded: Conversation, united_at: int) -> None:
+        """Hold that what still waits in `discarded` waits for the participant no more, unless she has read it since."""
         ...
 
     async def family(self, conversation_id: str) -> list[str]:

@@ -13,7 +13,8 @@ def attach(
     """Hold the device for `user`, as it now describes itself.
 
     `device` is what was stored under its guid, `former` the user whom it belonged to if that was somebody else:
-    her session on it ends. A device that was the user's already is only seen again. `first` says that she had none.
+    her session on it ends. A device that was the user's already is only seen again, and stays under whichever of her
+    ids it was: so it goes back with whom a merge's undoing gives back. `first` says that she had none.
     Emits device.signed_in, and device.signed_out for the former user.
     """
     if device is None:
@@ -26,7 +27,7 @@ def attach(
         return device
     current = structs.replace(
         device,
-        user_id=user.id,
+        user_id=user.id if former is not None else device.user_id,
         platform=info.platform,
         integration_id=info.integration_id or device.integration_id,
         status="active",

@@ -3,7 +3,7 @@
 from knownas.merges import Meeting
 from knownas.merges.absorb import meet, unite
 from knownas.plans import Foreseen, Preview
-from knownas.plans.party import named, party
+from knownas.plans.party import named, party, state_of
 from knownas.resolutions import By, CannotResolve
 from knownas.transaction import Transaction
 from knownas.users import User
@@ -30,8 +30,8 @@ async def foresee_merge(tx: Transaction, surviving: User, discarded: User) -> Fo
     _, left_over = combine(surviving.metadata, discarded.metadata)
     does = [f"Everything of {named(discarded)} is {named(surviving)}'s from now on, and every former id finds her."]
     relies_on: dict[str, str | int | None] = {
-        f"user:{surviving.id}": surviving.revision,
-        f"user:{discarded.id}": discarded.revision,
+        f"user:{surviving.id}": state_of(surviving),
+        f"user:{discarded.id}": state_of(discarded),
     }
     if meeting is not None:
         united = not tx.settings.multi_convo_enabled

@@ -7,7 +7,7 @@ from msgspec import Struct
 from knownas.conversations import Conversation, Participant
 from knownas.merges import Merge, UsersUnmerged
 from knownas.plans import Foreseen, Preview
-from knownas.plans.party import named, party, sentence
+from knownas.plans.party import named, party, sentence, state_of
 from knownas.resolutions import By, CannotUndo
 from knownas.transaction import Transaction
 from knownas.users import User
@@ -56,8 +56,8 @@ async def foresee_unmerge(tx: Transaction, merge: Merge) -> ForeseenUnmerge:
         f"What was written since the merge stays with {named(surviving)}.",
     )
     relies_on: dict[str, str | int | None] = {
-        f"user:{surviving.id}": surviving.revision,
-        f"user:{discarded.id}": discarded.revision,
+        f"user:{surviving.id}": state_of(surviving),
+        f"user:{discarded.id}": state_of(discarded),
     }
     preview = Preview(
         does,
@@ -77,7 +77,7 @@ def carry_out_unmerge(tx: Transaction, foreseen: ForeseenUnmerge, by: By) -> Non
     )
     tx.users.separate(discarded)
     if foreseen.parting is not None:
-        _part(tx, foreseen.parting, merge.before["conversations"])
+        _part(tx, foreseen.parting, merge.before["conversations"], merge.created_at)
     tx.merges.undo(merge, by.actor, tx.now)
     tx.emit(UsersUnmerged(surviving.id, discarded.id, merge.id, by.actor))
 
@@ -124,7 +124,7 @@ async def _parting(tx: Transaction, before: dict[str, Any] | None) -> Parting | 
     return Parting(found[0], discarded, found[1][0] if found[1] else None)
 
 
-def _part(tx: Transaction, parting: Parting, before: dict[str, Any]) -> None:
+def _part(tx: Transaction, parting: Parting, before: dict[str, Any], united_at: int) -> None:
     discarded, surviving = parting.discarded, parting.surviving
     if surviving is None:
         tx.conversations.change(discarded, default_of=before["default_of"])
@@ -136,5 +136,5 @@ def _part(tx: Transaction, parting: Parting, before: dict[str, Any]) -> None:
         last_message_at=before["last_message_at"] if last == discarded.last_message_at else last,
     )
     tx.conversations.separate(discarded)
-    if parting.seat is not None and before["unread"]:
-        tx.conversations.less_unread(parting.seat, before["unread"])
+    if parting.seat is not None:
+        tx.conversations.less_unread(parting.seat, discarded, united_at)

@@ -1,4 +1,9 @@
-"""A user as a preview shows her."""
+"""A user as a preview shows her, and as a plan relies on her."""
+
+from hashlib import sha256
+
+import msgspec
+from msgspec import structs
 
 from knownas.plans import Party
 from knownas.transaction import Transaction
@@ -27,6 +32,13 @@ async def party(tx: Transaction, user: User, role: str, *, stays: bool = True) -
 def stranger(external_id: str, role: str) -> Party:
     """Somebody who has been refused so far, so that there is nothing of her. Pure."""
     return Party(role, None, external_id, "", (), 0, 0, 0, 0, 0)
+
+
+def state_of(user: User) -> str:
+    """What of the user a plan relies on: all but how often her row was written, as what she says counts there. Pure."""
+    identities = tuple(sorted(user.identities, key=lambda one: (one.type, one.key)))
+    seen = structs.replace(user, revision=0, identities=identities)
+    return sha256(msgspec.json.encode(seen, order="sorted")).hexdigest()
 
 
 def named(user: User) -> str:

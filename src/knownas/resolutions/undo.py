@@ -7,7 +7,7 @@ from knownas.conflicts.resolve import key_of_external_id
 from knownas.identities import Identity, IdentityAttached
 from knownas.merges.undo import DAY_MS, ForeseenUnmerge, carry_out_unmerge, foresee_unmerge
 from knownas.plans import Foreseen, Preview
-from knownas.plans.party import named, party, sentence
+from knownas.plans.party import named, party, sentence, state_of
 from knownas.resolutions import ActNotFound, By, CannotUndo, Resolution
 from knownas.transaction import Transaction
 from knownas.users import User, UserRemoved, UserUpdated
@@ -113,8 +113,8 @@ async def _foresee(tx: Transaction, resolution: Resolution, case: Case | None) -
             raise CannotUndo("The user has got yet another external id since: undo that first")
         does = [f"{sentence(named(owner))} is without external id {resolution.claimant} again."]
     users = [user for user in (owner, holder) if user]
-    relies_on: dict[str, str | int | None] = {f"user:{user.id}": user.revision for user in users}
-    relies_on |= _of_case(case) | {f"resolution:{resolution.id}": None}
+    relies_on: dict[str, str | int | None] = {f"user:{user.id}": state_of(user) for user in users}
+    relies_on |= _of_case(case) | {f"resolution:{resolution.id}": None, "made": made.id if made else None}
     preview = Preview(
         tuple(does), tuple([await party(tx, user, "owner" if user is owner else "holder") for user in users])
     )

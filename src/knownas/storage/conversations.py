@@ -103,8 +103,14 @@ UNCOUNT_ALL: Final = """
     UPDATE conversations SET message_count = 0 WHERE app_id = $1 AND merged_into IS NOT NULL AND id IN {ids}"""
 LESS_UNREAD: Final = """
     UPDATE participants
-    SET unread_count = CASE WHEN unread_count > CAST($4 AS BIGINT) THEN unread_count - CAST($4 AS BIGINT) ELSE 0 END
-    WHERE app_id = $1 AND conversation_id = $2 AND id = $3"""
+    SET unread_count = (
+        SELECT CASE WHEN participants.unread_count > w.waiting THEN participants.unread_count - w.waiting ELSE 0 END
+        FROM (
+            SELECT CAST(coalesce(sum(m.unread_count), 0) AS BIGINT) AS waiting FROM participants m
+            WHERE m.app_id = $1 AND m.conversation_id = $4
+        ) w
+    )
+    WHERE app_id = $1 AND conversation_id = $2 AND id = $3 AND (last_read IS NULL OR last_read < $5)"""
 REMOVE_PARTICIPANT: Final = f"DELETE FROM participants WHERE {_HERS.format(operator='IN')}"  # noqa: S608
 REMEMBER: Final = """
     INSERT INTO former_participants (app_id, user_id, conversation_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"""
@@ -232,9 +238,9 @@ class ConversationRows:
         else:
             self._unit.hold_for_all(UNCOUNT_ALL, merged)
 
-    def less_unread(self, participant: Participant, count: int) -> None:
+    def less_unread(self, participant: Participant, discarded: Conversation, united_at: int) -> None:
         """Hold that so many messages fewer wait for the participant, none at the least."""
-        self._unit.hold(LESS_UNREAD, participant.conversation_id, participant.id, count)
+        self._unit.hold(LESS_UNREAD, participant.conversation_id, participant.id, discarded.id, united_at)
 
     async def family(self, conversation_id: str) -> list[str]:
         """Its own id and those merged into it."""

@@ -59,6 +59,25 @@ LESS_UNREAD: Final = """
     UPDATE participants SET unread_count = unread_count - 1
     WHERE app_id = $1 AND conversation_id = $2 AND unread_count > 0 AND user_id <> $4
         AND (last_read IS NULL OR last_read < $3)"""
+# What waits in a united conversation waits in the survivor's too, until she reads that.
+LESS_UNREAD_ABOVE: Final = """
+    UPDATE participants SET unread_count = unread_count - 1
+    WHERE app_id = $1 AND unread_count > 0
+        AND EXISTS (
+            SELECT 1 FROM participants p WHERE p.app_id = $1 AND p.conversation_id = $2 AND p.unread_count > 0
+                AND (p.last_read IS NULL OR p.last_read < $3))
+        AND (last_read IS NULL OR last_read < (
+            SELECT max(m.created_at) FROM merges m
+            WHERE m.app_id = $1 AND m.surviving = participants.user_id AND m.undone_at IS NULL))
+        AND conversation_id IN (
+            WITH RECURSIVE above(id) AS (
+                SELECT c.merged_into FROM conversations c
+                WHERE c.app_id = $1 AND c.id = $2 AND c.merged_into IS NOT NULL
+                UNION
+                SELECT c.merged_into FROM conversations c JOIN above a ON c.app_id = $1 AND c.id = a.id
+                WHERE c.merged_into IS NOT NULL
+            )
+            SELECT id FROM above)"""
 REMOVE_ALL: Final = "DELETE FROM messages WHERE app_id = $1 AND conversation_id IN {ids}"
 NOTHING_UNREAD: Final = "UPDATE participants SET unread_count = 0 WHERE app_id = $1 AND conversation_id IN {ids}"
 CONVERSATIONS_AT_ONCE: Final = 50
@@ -163,6 +182,8 @@ class MessageRows:
     def remove(self, message: Message) -> None:
         """Hold its removal; it no longer counts as unread."""
         self._unit.hold(REMOVE, message.conversation_id, message.id, must=True)
+        if message.author.user_id is None:
+            self._unit.hold(LESS_UNREAD_ABOVE, message.conversation_id, message.received)
         self._unit.hold(LESS_UNREAD, message.conversation_id, message.received, message.author.user_id or "")
 
     def remove_all(self, family: list[str]) -> None:

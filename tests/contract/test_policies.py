@@ -11,6 +11,12 @@ from tests.given import World, claims, device
 SOMEWHERE = RequestInfo(address="192.0.2.7", user_agent="Browser/1")
 
 
+@pytest.fixture
+def world(world_on_both: World) -> World:
+    """All of this holds on both engines."""
+    return world_on_both
+
+
 async def evidence_of(world: World, case: Case) -> list[Evidence]:
     async def evidence(tx: Transaction) -> list[Evidence]:
         return await tx.conflicts.evidence(case.id)

@@ -6,51 +6,32 @@ import msgspec
 import pytest
 
 from knownas.audit.verify import verify_audit
-from knownas.conflicts import Case, EmailContested
+from knownas.conflicts import EmailContested
 from knownas.conflicts.set_policy import PolicyChanges, set_policy
+from knownas.conversations import Reference
+from knownas.conversations.activity import post_activity
+from knownas.conversations.find import get_conversation
+from knownas.devices.clients import list_devices
 from knownas.errors import DomainError
 from knownas.identities.provenance import explain_identities
-from knownas.plans import Done, Plan, PlanNotFound, PlanRequest, PlanStale, ReasonMissing
+from knownas.messages.delete import delete_message
+from knownas.messages.read import list_messages
+from knownas.plans import PlanNotFound, PlanStale, ReasonMissing
 from knownas.plans.carry_out import carry_out
-from knownas.plans.make import make_plan
 from knownas.resolutions import Action, By, CannotResolve, CannotUndo
 from knownas.transaction import Transaction
 from knownas.users import UserChanges, UserNotFound
 from knownas.users.find import get_user
 from knownas.users.update import update_user
-from tests.given import Snapshot, World, claims, device, numbered_without_gaps, retold, stored
-
-OPERATOR = By("key:operator", "she changed accounts")
-# What an act and its undoing leave behind: what was told and written down, and how often rows were written.
-TRACES = ("events", "audit", "audit_details", "audit_subjects", "plans", "plan_subjects", "resolutions", "merges")
+from tests.given import World, claims, device, numbered_without_gaps, retold, stored
+from tests.settling import OPERATOR, act, check_what_always_holds, collide, plan, rows_of
+from tests.unit.test_conversations import found, personal, say, seats
 
 
-async def plan(world: World, **request: Any) -> Plan:
-    return await world.do(make_plan, PlanRequest(**request), OPERATOR.actor)
-
-
-async def act(world: World, **request: Any) -> Done:
-    made = await plan(world, **request)
-    return await world.do(carry_out, made.id, OPERATOR)
-
-
-async def collide(world: World, claimant: str = "5678") -> Case:
-    """Ada owns the e-mail as 1234; somebody else is refused."""
-    await world.log_in(claims("1234", "ada@example.com", name="Ada"), device("phone"))
-    with pytest.raises(EmailContested):
-        await world.log_in(claims(claimant, "ada@example.com"), device("tablet"))
-    [case] = await world.open_cases()
-    return case
-
-
-def rows_of(snapshot: Snapshot) -> Snapshot:
-    """The rows that undo gives back."""
-    kept = {table: rows for table, rows in snapshot.items() if table not in TRACES}
-    for rows in kept.values():
-        for row in rows:
-            row.pop("revision", None)
-            row.pop("seq", None)
-    return kept
+@pytest.fixture
+def world(world_on_both: World) -> World:
+    """All of this holds on both engines."""
+    return world_on_both
 
 
 @pytest.mark.parametrize("action", ["reassign", "move", "merge"])
@@ -59,7 +40,7 @@ async def test_the_refused_login_succeeds_and_undo_gives_back_the_rows(
     world: World, action: Action, known: bool
 ) -> None:
     if known:
-        await world.log_in(claims("5678", name="Countess"), device("tablet"))
+        await world.log_in(claims("5678", name="Countess"), device("tablet-5678"))
     case = await collide(world)
     before = rows_of(await world.snapshot())
     if known and action == "reassign":
@@ -78,12 +59,12 @@ async def test_the_refused_login_succeeds_and_undo_gives_back_the_rows(
     await act(world, kind="undo", act_id=done.resolution.id)
     assert rows_of(await world.snapshot()) == before
     with pytest.raises(EmailContested):
-        await world.log_in(claims("5678", "ada@example.com"), device("tablet"))
+        await world.log_in(claims("5678", "ada@example.com"), device("tablet-5678"))
     again = await act(world, kind="resolve", case_id=case.id, action=action)
-    access = await world.log_in(claims("5678", "ada@example.com"), device("tablet"))
+    access = await world.log_in(claims("5678", "ada@example.com"), device("tablet-5678"))
     assert access.user.id == again.user_id
     assert [one.value for one in (await world.get("5678")).identities] == ["ada@example.com"]
-    assert (await world.log_in(claims("1234"), device("phone"))).user.id == ada.id, "the former id still resolves"
+    assert (await world.log_in(claims("1234"), device("phone-1234"))).user.id == ada.id, "the former id still resolves"
     assert numbered_without_gaps(await world.snapshot())
 
 
@@ -106,7 +87,7 @@ async def test_a_plan_is_done_once_in_time_with_a_reason_and_in_the_world_that_i
     assert "moves from user" in made.preview.does[0]
     with pytest.raises(ReasonMissing):
         await world.do(carry_out, made.id, By("key:operator", "  "))
-    await world.log_in(claims("1234", name="Ada King"), device("phone"))
+    await world.log_in(claims("1234", name="Ada King"), device("phone-1234"))
     before = await world.snapshot()
     with pytest.raises(PlanStale):
         await world.do(carry_out, made.id, OPERATOR)
@@ -195,14 +176,129 @@ async def test_undo_ends_with_the_days_that_the_app_gives_it(world: World) -> No
 
 
 async def test_a_transfer_of_the_policy_can_be_undone(world: World) -> None:
-    ada = await world.log_in(claims("1234", "ada@example.com"), device("phone"))
+    ada = await world.log_in(claims("1234", "ada@example.com"), device("phone-1234"))
     world.app = await world.do(set_policy, PolicyChanges(conflict_policy="transfer"), OPERATOR)
-    await world.log_in(claims("5678", "ada@example.com"), device("tablet"))
+    await world.log_in(claims("5678", "ada@example.com"), device("tablet-5678"))
     [row] = (await world.snapshot())["resolutions"]
     await act(world, kind="undo", act_id=row["id"])
     assert await world.owner("email", "ada@example.com") == ada.user.id
     assert (await world.get("1234")).email == "ada@example.com"
     assert (await world.get("5678")).identities == ()
+
+
+@pytest.mark.parametrize("multi", [False, True])
+async def test_a_merge_unites_conversations_and_counts_and_undo_parts_them_exactly(world: World, multi: bool) -> None:
+    await world.choose(multiConvoEnabled=multi)
+    ada, bob = [(await world.log_in(claims(who), device(f"on-{who}"))).user for who in ("a", "b")]
+    hers, his = await personal(world, ada), await personal(world, bob)
+    for talk, by_user, by_business in ((hers, 2, 1), (his, 3, 2)):
+        for speaker in [ada if talk is hers else bob] * by_user + [None] * by_business:
+            await say(world, talk, speaker)
+    before = rows_of(await world.snapshot())
+    made = await plan(world, kind="merge", surviving="a", discarded="b")
+    assert [(one.conversations, one.messages, one.devices) for one in made.preview.parties] == [(1, 3, 1), (1, 5, 1)]
+    done = await world.do(carry_out, made.id, OPERATOR)
+    await check_what_always_holds(world)
+    assert await found(world, Reference(external_id="b")) == ([hers.id, his.id] if multi else [hers.id])
+    read = await world.ask(list_messages, his.id)
+    assert len(read.rows) == (5 if multi else 8)
+    assert [seat.unread_count for seat in await seats(world, hers)] == [1 if multi else 3]
+    assert (await world.ask(get_conversation, hers.id)).message_count == (3 if multi else 8)
+    assert not (await world.ask(get_conversation, his.id)).is_default or not multi
+    assert len(await world.ask_of("a", list_devices)) == 2
+    await act(world, kind="undo", act_id=done.merge_id)
+    assert rows_of(await world.snapshot()) == before
+    await check_what_always_holds(world)
+
+
+async def test_what_is_said_and_deleted_since_a_merge_leaves_both_counts_right(world: World) -> None:
+    """Messages since then stay with the survivor; those that were deleted are missing where they were."""
+    ada, bob = [(await world.log_in(claims(who), device(f"on-{who}"))).user for who in ("a", "b")]
+    hers, his = await personal(world, ada), await personal(world, bob)
+    for _ in range(3):
+        await say(world, his)
+    done = await act(world, kind="merge", surviving="a", discarded="b")
+    first = (await world.ask(list_messages, his.id)).rows[0]
+    await world.do(delete_message, hers.id, first.id)
+    await say(world, his)
+    assert [seat.unread_count for seat in await seats(world, hers)] == [3]
+    await act(world, kind="undo", act_id=done.merge_id)
+    await check_what_always_holds(world)
+    for talk, messages in ((hers, 1), (his, 2)):
+        assert (await world.ask(get_conversation, talk.id)).message_count == messages
+        assert [seat.unread_count for seat in await seats(world, talk)] == [messages]
+
+
+async def test_what_is_read_since_a_merge_is_not_taken_off_what_is_unread(world: World) -> None:
+    ada, bob = [(await world.log_in(claims(who), device(f"on-{who}"))).user for who in ("a", "b")]
+    hers, his = await personal(world, ada), await personal(world, bob)
+    for _ in range(2):
+        await say(world, his)
+    done = await act(world, kind="merge", surviving="a", discarded="b")
+    await world.do(post_activity, hers.id, "conversation:read", Reference(ada.id))
+    for _ in range(3):
+        await say(world, hers)
+    await act(world, kind="undo", act_id=done.merge_id)
+    assert [seat.unread_count for seat in await seats(world, hers)] == [3]
+    assert [seat.unread_count for seat in await seats(world, his)] == [2], "as it was"
+
+
+async def test_metadata_that_does_not_fit_is_shown_kept_and_given_back(world: World) -> None:
+    for who in ("a", "b"):
+        await world.log_in(claims(who), device(f"on-{who}"))
+        await world.do(_describe, who, {f"{who}{n}": "x" * 900 for n in range(4)})
+    before = rows_of(await world.snapshot())
+    made = await plan(world, kind="merge", surviving="a", discarded="b")
+    assert made.preview.warnings
+    assert made.preview.discarded_metadata.keys() <= {f"b{n}" for n in range(4)}
+    assert made.preview.discarded_metadata
+    done = await world.do(carry_out, made.id, OPERATOR)
+    kept = (await world.get("a")).metadata
+    assert kept.keys() | made.preview.discarded_metadata.keys() == {f"{who}{n}" for who in "ab" for n in range(4)}
+    await act(world, kind="undo", act_id=done.merge_id)
+    assert rows_of(await world.snapshot()) == before
+
+
+async def test_a_customer_who_goes_on_writing_does_not_spoil_her_own_merge(world: World) -> None:
+    """Decision 14: numbers that are only shown may grow between the preview and the act."""
+    ada, bob = [(await world.log_in(claims(who), device(f"on-{who}"))).user for who in ("a", "b")]
+    hers, his = await personal(world, ada), await personal(world, bob)
+    made = await plan(world, kind="merge", surviving="a", discarded="b")
+    for talk, user in ((hers, ada), (his, bob), (hers, None), (his, None)):
+        await say(world, talk, user)
+    done = await world.do(carry_out, made.id, OPERATOR)
+    assert (await world.ask(get_conversation, hers.id)).message_count == 4
+    made = await plan(world, kind="undo", act_id=done.merge_id)
+    await say(world, his, ada)
+    await world.do(carry_out, made.id, OPERATOR)
+    await check_what_always_holds(world)
+    assert (await world.ask(get_conversation, hers.id)).message_count == 3
+
+
+async def test_a_login_of_hers_since_a_merge_leaves_her_device_hers(world: World) -> None:
+    """Her external id leads to the survivor while they are one; the device goes back with her all the same."""
+    for who in ("a", "b"):
+        await world.log_in(claims(who), device(f"on-{who}"))
+    done = await act(world, kind="merge", surviving="a", discarded="b")
+    await world.log_in(claims("b"), device("on-b"))
+    await act(world, kind="undo", act_id=done.merge_id)
+    assert [one.guid for one in await world.ask_of("b", list_devices)] == ["on-b"]
+    snapshot = await world.snapshot()
+    assert retold(snapshot) == stored(snapshot)
+
+
+async def test_acts_on_one_case_are_undone_from_the_last(world: World) -> None:
+    case = await collide(world)
+    dismissed = await act(world, kind="resolve", case_id=case.id, action="dismiss")
+    moved = await act(world, kind="resolve", case_id=case.id, action="move")
+    assert dismissed.resolution is not None
+    assert moved.resolution is not None
+    with pytest.raises(CannotUndo, match="undo the later act first"):
+        await plan(world, kind="undo", act_id=dismissed.resolution.id)
+    await act(world, kind="undo", act_id=moved.resolution.id)
+    await check_what_always_holds(world)
+    await act(world, kind="undo", act_id=dismissed.resolution.id)
+    assert [one.id for one in await world.open_cases()] == [case.id]
 
 
 async def test_an_identity_says_why_it_sits_where_it_sits(world: World) -> None:
@@ -248,7 +344,7 @@ async def test_the_audit_log_tells_of_each_act_and_notices_a_change(world: World
 
 
 async def test_deleting_by_plan_gives_a_receipt(world: World) -> None:
-    await world.log_in(claims("1234", "ada@example.com"), device("phone"))
+    await world.log_in(claims("1234", "ada@example.com"), device("phone-1234"))
     made = await plan(world, kind="delete", user="1234")
     assert made.preview.removes["devices"] == 1
     done = await world.do(carry_out, made.id, OPERATOR)
