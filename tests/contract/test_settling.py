@@ -293,7 +293,7 @@ async def test_acts_on_one_case_are_undone_from_the_last(world: World) -> None:
     moved = await act(world, kind="resolve", case_id=case.id, action="move")
     assert dismissed.resolution is not None
     assert moved.resolution is not None
-    with pytest.raises(CannotUndo, match="undo the later act first"):
+    with pytest.raises(CannotUndo, match=r"undo that first \(move"):
         await plan(world, kind="undo", act_id=dismissed.resolution.id)
     await act(world, kind="undo", act_id=moved.resolution.id)
     await check_what_always_holds(world)

@@ -47,23 +47,6 @@ async def test_users_do_not_part_while_one_has_the_others_words(world: World) ->
     assert [await talks_of(world, user) for user in (ada, bob, cyd)] == [[], [of_bob], [of_cyd]]
 
 
-async def test_the_latest_act_on_a_case_is_undone_first(world: World) -> None:
-    """Undoing a dismissal under a move that stands would open a case that is settled."""
-    await world.log_in(claims("ada", "ada@example.com"))
-    with pytest.raises(EmailContested):
-        await world.log_in(claims("new", "ada@example.com"))
-    [case] = await world.open_cases()
-    dismissed = await act(world, kind="resolve", case_id=case.id, action="dismiss")
-    moved = await act(world, kind="resolve", case_id=case.id, action="move")
-    assert dismissed.resolution is not None
-    assert moved.resolution is not None
-    with pytest.raises(CannotUndo, match=moved.resolution.id):
-        await act(world, kind="undo", act_id=dismissed.resolution.id)
-    await act(world, kind="undo", act_id=moved.resolution.id)
-    await act(world, kind="undo", act_id=dismissed.resolution.id)
-    assert [one.id for one in await world.open_cases()] == [case.id]
-
-
 async def test_a_user_who_was_made_and_unmade_is_named_nowhere(world: World) -> None:
     """Else an erasure of whoever gets her external id next would pass over what names a user who is not there."""
     await world.log_in(claims("ada", "ada@example.com"), device("phone"))
