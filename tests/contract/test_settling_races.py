@@ -109,6 +109,7 @@ OTHERS: dict[str, Callable[[Scene], Call | Awaitable[Call]]] = {
     "the business writes to her": lambda s: said(s, "1234", Author("business")),
     "the business writes to the claimant": lambda s: said(s, "5678", Author("business")),
     "she writes": lambda s: (on_user, "1234", _says, s.talks["1234"]),
+    "the claimant writes": lambda s: (_writes, "5678", s.talks["5678"]),
     "she reads": lambda s: (post_activity, s.talks["1234"], "conversation:read", Reference(external_id="1234")),
     "a message is deleted": first_message,
     "all is deleted": lambda s: (delete_all_messages, s.talks["5678"]),
@@ -125,6 +126,10 @@ OTHERS: dict[str, Callable[[Scene], Call | Awaitable[Call]]] = {
 
 async def _says(tx: Transaction, user: Any, talk: str) -> Any:
     return await post_message(tx, talk, Draft(Author("user", user.id), HELLO))
+
+
+async def _writes(tx: Transaction, external_id: str, talk: str) -> Any:
+    return await post_message(tx, talk, Draft(Author("user"), HELLO, external_id=external_id))
 
 
 async def other_of(scene: Scene, name: str) -> Call:
@@ -241,8 +246,8 @@ EVERY_READ = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
 
 DELICATE = {
     "undo unite": ("a visitor turns out to be her", "the claimant is described", "the claimant is deleted"),
-    "undo join": ("all is deleted", "the claimant asks again"),
-    "join": ("the claimant asks again", "the claimant is deleted"),
+    "undo join": ("all is deleted", "the claimant asks again", "the claimant writes"),
+    "join": ("the claimant asks again", "the claimant is deleted", "the claimant writes"),
     "move": ("the claimant asks again", "somebody else asks"),
     "reassign": ("the claimant asks again", "the claimant logs in"),
     "undo move": ("the claimant logs in",),
@@ -403,7 +408,6 @@ async def test_no_message_is_lost_or_doubled_while_two_become_one_and_part_again
 
 async def test_a_visitor_who_signs_in_while_an_operator_merges_her_becomes_one_user(world_on_both: World) -> None:
     """Her history is with whoever she became first; the other finds her gone, and nobody has half of it."""
-    ends = Counter[bool]()
     for round_ in range(6):
         scene = await set_up(world_on_both, "dismiss")
         app = scene.app
@@ -425,9 +429,7 @@ async def test_a_visitor_who_signs_in_while_an_operator_merges_her_becomes_one_u
         assert found.metadata["cart"] == 1
         assert ((await app.get("new")).id == visitor.user.id) == (not isinstance(acted, Done))
         assert (await app.snapshot())["sessions"] == []
-        ends[isinstance(acted, Done)] += 1
         await check_what_always_holds(app)
-    assert len(ends) == 2, "each was first at some time"
 
 
 async def test_twenty_acts_on_different_cases_at_once_are_all_done_in_one_chain(world_on_both: World) -> None:
