@@ -1,4 +1,4 @@
-"""Many at once (R1, R6): whatever the order, one owner, one user, one device, and an answer for everybody."""
+"""Many at once (R1, R6, R8, R9): whatever the order, one owner, one user, one device, and an answer for everybody."""
 
 import asyncio
 import json
@@ -17,9 +17,19 @@ class Answer(NamedTuple):
     text: str
 
     @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
     def user_id(self) -> str:
         assert self.status == 200, self
-        return str(json.loads(self.text)["appUser"]["_id"])
+        return str(self.json["appUser"]["_id"])
+
+
+class Request(NamedTuple):
+    path: str
+    body: Any
+    authorization: str
 
 
 class Crowd:
@@ -30,15 +40,32 @@ class Crowd:
 
     async def log_in(self, logins: Sequence[tuple[str, dict[str, Any]]]) -> list[Answer]:
         """One login for each token and body, all on their way before the first is answered."""
+        return await self.post([self.login(*login) for login in logins])
+
+    def login(self, token: str, body: dict[str, Any]) -> Request:
+        return Request(f"/sdk/v2/apps/{self._acme.app_id}/login", body, f"Bearer {token}")
+
+    def carry_out(self, plan_id: str) -> Request:
+        path = f"/admin/v1/apps/{self._acme.app_id}/plans/{plan_id}/execute"
+        return Request(path, {"reason": "one person"}, self._acme.as_backend)
+
+    def message(self, conversation_id: str, text: str) -> Request:
+        path = f"/v2/apps/{self._acme.app_id}/conversations/{conversation_id}/messages"
+        said = {"author": {"type": "business"}, "content": {"type": "text", "text": text}}
+        return Request(path, said, self._acme.as_backend)
+
+    async def post(self, requests: Sequence[Request]) -> list[Answer]:
+        """All of these, on their way before the first is answered."""
         gate = asyncio.Event()
 
-        async def one(number: int, token: str, body: dict[str, Any]) -> Answer:
-            url = f"{self._urls[number % len(self._urls)]}/sdk/v2/apps/{self._acme.app_id}/login"
+        async def one(number: int, request: Request) -> Answer:
+            url = self._urls[number % len(self._urls)] + request.path
             await gate.wait()
-            async with self._session.post(url, json=body, headers={"authorization": f"Bearer {token}"}) as answer:
+            headers = {"authorization": request.authorization}
+            async with self._session.post(url, json=request.body, headers=headers) as answer:
                 return Answer(answer.status, await answer.text())
 
-        waiting = [asyncio.create_task(one(number, *login)) for number, login in enumerate(logins)]
+        waiting = [asyncio.create_task(one(number, request)) for number, request in enumerate(requests)]
         await asyncio.sleep(0)
         gate.set()
         return await asyncio.gather(*waiting)
@@ -159,6 +186,74 @@ async def test_one_device_that_many_customers_log_in_on_belongs_to_exactly_one(a
     answers = await crowd.log_in([(acme.token(name), client(guid)) for name in names])
     assert count(answers) == {200: 40}
     assert [guid in acme.devices(name) for name in names].count(True) == 1
+
+
+def admin(acme: Acme, method: str, path: str, body: Any = None) -> Any:
+    reply = acme.send(method, f"/admin/v1/apps/{acme.app_id}{path}", body, acme.as_backend)
+    assert reply.status in (200, 201), reply.body
+    return reply.json
+
+
+def plan(acme: Acme, **request: str) -> str:
+    """The id of a new plan."""
+    return str(admin(acme, "POST", "/plans", request)["plan"]["id"])
+
+
+async def test_of_twenty_operators_with_one_plan_one_carries_it_out(acme: Acme, crowd: Crowd) -> None:
+    names, email = [new_external_id(), new_external_id()], new_email_of(acme)
+    owner = acme.log_in(acme.token(names[0], email)).json["appUser"]["_id"]
+    assert acme.log_in(acme.token(names[1], email)).status == 409
+    [case] = admin(acme, "GET", "/conflicts")["conflicts"]
+    made = plan(acme, kind="resolve", conflictId=case["id"], action="reassign")
+    answers = await crowd.post([crowd.carry_out(made)] * 20)
+    refusals = [answer.json["error"]["code"] for answer in answers if answer.status != 200]
+    assert len(refusals) == 19
+    assert set(refusals) <= {"plan_not_found", "plan_stale"}
+    [entry] = admin(acme, "GET", "/audit")["entries"]
+    assert (entry["number"], entry["action"]) == (1, "resolve.reassign")
+    assert admin(acme, "GET", "/audit/verify")["broken"] is None
+    assert acme.log_in(acme.token(names[1], email)).json["appUser"]["_id"] == owner
+
+
+async def test_two_become_one_and_part_again_while_they_log_in_and_are_written_to(acme: Acme, crowd: Crowd) -> None:
+    """Whoever is answered is one of the two, each message is there once, and nobody meets an error of the server."""
+    names = [new_external_id(), new_external_id()]
+    ids = [acme.log_in(acme.token(name), new_guid()).json["appUser"]["_id"] for name in names]
+    talks = [
+        acme.v2("POST", "/conversations", {"type": "personal", "participants": [{"userId": id}]}).json["conversation"]
+        for id in ids
+    ]
+    guids = [new_guid(), new_guid()]
+    merged: str | None = None
+    written: list[str] = []
+    for round_ in range(4):
+        request = {"kind": "undo", "actId": merged} if merged else {
+            "kind": "merge", "surviving": names[0], "discarded": names[1],
+        }  # fmt: skip
+        made = plan(acme, **request)
+        texts = [f"{round_}-{number}" for number in range(10)]
+        logins = [crowd.login(acme.token(names[number % 2]), client(guids[number % 2])) for number in range(30)]
+        messages = [crowd.message(talks[number % 2]["id"], text) for number, text in enumerate(texts)]
+        answers = await crowd.post([*logins[:15], *messages[:5], crowd.carry_out(made), *logins[15:], *messages[5:]])
+        act = answers.pop(20)
+        assert count(answers) == {200: 30, 201: 10}
+        written += texts
+        for answer in answers:
+            if answer.status == 200:
+                assert answer.user_id in ids
+        if act.status != 200:  # a device was new in between, or a login the first: nothing was done
+            assert (act.status, act.json["error"]["code"]) == (409, "plan_stale")
+            act = (await crowd.post([crowd.carry_out(plan(acme, **request))]))[0]
+        merged = None if merged else act.json["done"]["mergeId"]
+        assert acme.user(names[1])["id"] == (ids[0] if merged else ids[1])
+        assert acme.user(names[0])["id"] == ids[0]
+    said = [
+        message["content"]["text"]
+        for talk in talks
+        for message in acme.v2("GET", f"/conversations/{talk['id']}/messages?page[size]=100").json["messages"]
+    ]
+    assert sorted(said) == sorted(written)
+    assert admin(acme, "GET", "/audit/verify")["broken"] is None
 
 
 def new_email_of(acme: Acme) -> str:

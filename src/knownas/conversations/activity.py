@@ -31,7 +31,7 @@ async def post_activity(
         author = await get_referred_user(tx, author, "author")
     user_id = stream_of(conversation, participants)
     if author is not None:
-        seat = seat_of(participants, author)
+        seat = await seat_of(tx, conversation_id, participants, author)
         tx.users.rely_on(author)
         if type == "conversation:read":
             tx.conversations.read_by(seat, tx.now)

@@ -10,6 +10,7 @@ from knownas.conversations import (
     Participant,
     Reference,
 )
+from knownas.errors import LostRace
 from knownas.identities import InvalidIdentity
 from knownas.ids import is_id
 from knownas.transaction import Transaction
@@ -50,12 +51,22 @@ async def get_referred_user(tx: Transaction, reference: Reference, where: str) -
     return user
 
 
-def seat_of(participants: list[Participant], user: User) -> Participant:
-    """The user's place among them. Raises NotAMember."""
-    for participant in participants:
-        if participant.user_id == user.id:
-            return participant
+async def seat_of(tx: Transaction, conversation_id: str, participants: list[Participant], user: User) -> Participant:
+    """The user's place among them, who were read by this id. Raises NotAMember.
+
+    Nobody is refused because two users became one, or parted, after one of the two was read: that is a race lost.
+    """
+    seat = _seat(participants, user.id)
+    if seat is not None:
+        return seat
+    found, now = await tx.conversations.with_participants(conversation_id), await tx.users.by_id(user.id)
+    if found is not None and now is not None and _seat(found[1], now.id) is not None:
+        raise LostRace
     raise NotAMember
+
+
+def _seat(participants: list[Participant], user_id: str) -> Participant | None:
+    return next((one for one in participants if one.user_id == user_id), None)
 
 
 def stream_of(conversation: Conversation, participants: list[Participant]) -> str | None:

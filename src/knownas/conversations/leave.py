@@ -20,19 +20,23 @@ async def leave_conversation(
     conversation, participants = await get_with_participants(tx, conversation_id)
     if conversation.type != "sdkGroup":
         raise InvalidConversation("Only a conversation of type sdkGroup can be left")
-    user, seat = await _who_leaves(tx, participants, reference, participant_id)
+    user, seat = await _who_leaves(tx, conversation_id, participants, reference, participant_id)
     tx.users.rely_on(user)
     tx.conversations.remove_participant(seat)
     tx.emit(ParticipantLeft(conversation.id, conversation, user))
 
 
 async def _who_leaves(
-    tx: Transaction, participants: list[Participant], reference: Reference, participant_id: str | None
+    tx: Transaction,
+    conversation_id: str,
+    participants: list[Participant],
+    reference: Reference,
+    participant_id: str | None,
 ) -> tuple[User, Participant]:
     """The user and her place. Raises UserNotFound, NotAMember."""
     if participant_id is None:
         user = await get_referred_user(tx, reference, "The body")
-        return user, seat_of(participants, user)
+        return user, await seat_of(tx, conversation_id, participants, user)
     for participant in participants:
         found = await tx.users.by_id(participant.user_id) if participant.id == participant_id else None
         if found is not None:

@@ -32,7 +32,12 @@ def check_author(author: Author, external_id: str | None) -> None:
 
 
 async def speaking_user(
-    tx: Transaction, author: Author, external_id: str | None, brand_id: str | None, participants: list[Participant]
+    tx: Transaction,
+    author: Author,
+    external_id: str | None,
+    brand_id: str | None,
+    conversation_id: str,
+    participants: list[Participant],
 ) -> User:
     """The user whom the author names, who has to take part. Raises UserNotFound, NotAMember."""
     user = None
@@ -43,7 +48,7 @@ async def speaking_user(
             user = await tx.users.by_external_id(external_id, brand_id)
     if user is None:
         raise UserNotFound
-    seat_of(participants, user)
+    await seat_of(tx, conversation_id, participants, user)
     return user
 
 

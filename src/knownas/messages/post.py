@@ -42,7 +42,7 @@ async def post_message(
     conversation, participants = await get_with_participants(tx, conversation_id)
     user = None
     if draft.author.type == "user":
-        user = await speaking_user(tx, draft.author, draft.external_id, draft.brand_id, participants)
+        user = await speaking_user(tx, draft.author, draft.external_id, draft.brand_id, conversation_id, participants)
         if tx.settings.mask_credit_card_numbers:
             draft = structs.replace(draft, content=mask_content(draft.content))
     draft = structs.replace(draft, content=await with_media(tx, draft.content))

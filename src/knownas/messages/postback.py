@@ -33,7 +33,7 @@ async def press_postback(
     Raises ConversationNotFound, NotAMember, ActionNotFound. Emits message.postback, and message.posted for the echo.
     """
     conversation, participants = await get_with_participants(tx, conversation_id)
-    seat_of(participants, user)
+    await seat_of(tx, conversation_id, participants, user)
     action = await _postback(tx, conversation.id, action_id)
     payload, metadata = action["payload"], action.get("metadata")
     tx.users.rely_on(user)

@@ -101,13 +101,16 @@ class PlanNotFound(DomainError):
 
 
 class PlanStale(DomainError):
-    """The world has changed since the plan was shown."""
+    """The world has changed since the plan was shown; `why` says what is in the way now, where that is known."""
 
     kind = "conflict"
     code = "plan_stale"
 
-    def __init__(self) -> None:
-        super().__init__("What this plan is about has changed since it was made. Nothing was done: make a new plan")
+    def __init__(self, why: str = "") -> None:
+        now = f" {why}." if why else ""
+        super().__init__(
+            f"What this plan is about has changed since it was made.{now} Nothing was done: make a new plan"
+        )
 
 
 class ReasonMissing(DomainError):

@@ -3,6 +3,7 @@
 from msgspec import to_builtins
 
 from knownas.audit.append import append
+from knownas.errors import DomainError
 from knownas.plans import NOTE_AT_MOST, Done, PlanNotFound, PlanStale, ReasonMissing
 from knownas.plans.kinds import carry_out_kind, foresee
 from knownas.resolutions import By
@@ -13,15 +14,20 @@ from knownas.users.delete import ForeseenErasure, carry_out_erasure
 async def carry_out(tx: Transaction, plan_id: str, by: By) -> Done:
     """Do what the plan says, once, and write it into the audit log with its reason.
 
-    What the act reads now is compared with what the plan was made from; where anything differs, PlanStale is raised
-    and nothing is done. Raises PlanNotFound, ReasonMissing, and what the act raises.
+    What the act reads now is compared with what the plan was made from. Where anything differs, or the act cannot be
+    done any more, PlanStale is raised and nothing is done. Raises PlanNotFound, ReasonMissing.
     """
     if not 1 <= len(by.note.strip()) <= NOTE_AT_MOST:
         raise ReasonMissing
     plan = await tx.plans.by_id(plan_id)
     if plan is None or plan.expires_at <= tx.now:
         raise PlanNotFound
-    foreseen = await foresee(tx, plan.request)
+    try:
+        foreseen = await foresee(tx, plan.request)
+    except DomainError as refusal:
+        if refusal.kind not in ("conflict", "not_found"):
+            raise
+        raise PlanStale(refusal.message) from refusal
     if foreseen.relies_on != plan.relies_on:
         raise PlanStale
     kind = plan.request.kind

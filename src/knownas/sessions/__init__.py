@@ -31,6 +31,7 @@ class Situation(Struct, frozen=True):
 
     `known` is the user with the token's external id and `devices` hers; `device` is the one she logs in on, whomever
     it belongs to so far; `holders` have the token's e-mail; `visitor` is the anonymous user whose session was proved.
+    `owner_revision` is that of the one who owns the e-mail, as of when she was found to own it.
     """
 
     known: User | None
@@ -38,6 +39,7 @@ class Situation(Struct, frozen=True):
     device: Device | None
     holders: list[Holder]
     visitor: User | None
+    owner_revision: int | None = None
 
 
 class Access(Struct, frozen=True):

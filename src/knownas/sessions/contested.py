@@ -41,8 +41,8 @@ async def contested_email(
     """
     email = claims.verified_email or ""
     standing = await tx.conflicts.standing(contest.owner, "email", key, claims.external_id)
-    if standing is None:
-        raise LostRace
+    if standing is None or (standing.owner.id, standing.owner.revision) != (contest.owner, found.owner_revision):
+        raise LostRace  # whatever happened since she was found to own it may have settled this very case
     known = found.known
     if known is not None:
         whole = await tx.users.by_id(known.id)

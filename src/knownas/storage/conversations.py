@@ -28,6 +28,16 @@ WITH_PARTICIPANTS: Final = f"""
     LEFT JOIN participants p ON p.app_id = c.app_id AND p.conversation_id = c.id
     LEFT JOIN users u ON u.app_id = p.app_id AND u.id = p.user_id
     WHERE c.app_id = $1 AND c.id = $2 ORDER BY p.id LIMIT {PARTICIPANTS_READ}"""  # noqa: S608
+# The end of the pointers from one conversation on, as one question (storage/users.py says why).
+_SURVIVOR: Final = """
+    WITH RECURSIVE up(id, merged_into) AS (
+        SELECT f.id, f.merged_into FROM conversations f WHERE f.app_id = $1 AND f.id = $2
+        UNION
+        SELECT f.id, f.merged_into FROM up JOIN conversations f ON f.app_id = $1 AND f.id = up.merged_into
+    )"""
+_AT_ITS_END: Final = "c.id = (SELECT id FROM up WHERE merged_into IS NULL)"
+SURVIVOR: Final = f"{_SURVIVOR} {BY_ID.replace('c.id = $2', _AT_ITS_END)}"
+SURVIVOR_WITH_PARTICIPANTS: Final = f"{_SURVIVOR} {WITH_PARTICIPANTS.replace('c.id = $2', _AT_ITS_END)}"
 OF_USER: Final = f"""{_FROM} AND c.merged_into IS NULL AND c.id IN (
         SELECT m.conversation_id FROM participants m WHERE m.app_id = $1 AND m.user_id IN {{ids}}
     )"""  # noqa: S608
@@ -168,17 +178,17 @@ class ConversationRows:
         self._unit = unit
 
     async def by_id(self, conversation_id: str) -> Conversation | None:
-        """The conversation or the survivor; follows pointers, which never form a circle."""
+        """The conversation or the survivor; pointers never form a circle."""
         row = await self._unit.row(BY_ID, conversation_id)
-        while row is not None and row[12] is not None:
-            row = await self._unit.row(BY_ID, row[12])
+        if row is not None and row[12] is not None:
+            row = await self._unit.row(SURVIVOR, conversation_id)
         return conversation_of(row) if row else None
 
     async def with_participants(self, conversation_id: str) -> tuple[Conversation, list[Participant]] | None:
         """The conversation or the survivor, with those who take part in it, in one question in the common case."""
         rows = await self._unit.rows(WITH_PARTICIPANTS, conversation_id)
-        while rows and rows[0][12] is not None:
-            rows = await self._unit.rows(WITH_PARTICIPANTS, rows[0][12])
+        if rows and rows[0][12] is not None:
+            rows = await self._unit.rows(SURVIVOR_WITH_PARTICIPANTS, conversation_id)
         if not rows:
             return None
         seats = [row[CONVERSATION_WIDTH:] for row in rows if row[CONVERSATION_WIDTH] is not None]

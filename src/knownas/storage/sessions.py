@@ -16,7 +16,7 @@ from knownas.users import User
 # One row: the user with this external id (or nulls), her devices as one JSON text, the device with this guid whoever
 # has it, the owner of the e-mail, and whether others claim it.
 SITUATION: Final = f"""
-    SELECT {USER_COLUMNS}, {DEVICE_COLUMNS.replace("d.", "g.")}, o.id, o.merged_into,
+    SELECT {USER_COLUMNS}, {DEVICE_COLUMNS.replace("d.", "g.")}, o.id, o.merged_into, o.revision,
         EXISTS (SELECT 1 FROM identities c WHERE c.app_id = $1 AND c.type = 'email' AND c.key = $3 AND c.owned = 0),
         (SELECT json_agg(json_build_array({DEVICE_COLUMNS})) FROM (
             SELECT * FROM devices WHERE app_id = $1 AND user_id = u.id LIMIT {LISTED_AT_MOST}
@@ -31,6 +31,16 @@ VISITOR: Final = f"""
     SELECT {USER_COLUMNS}
     FROM sessions s JOIN users u ON u.app_id = s.app_id AND u.id = s.user_id
     WHERE s.app_id = $1 AND s.token_hash = $2"""  # noqa: S608
+# Who owns the identity in the end, as one question with the revision that a decision about her relies on.
+OWNER: Final = """
+    WITH RECURSIVE up(id, merged_into, revision) AS (
+        SELECT u.id, u.merged_into, u.revision
+        FROM identities e JOIN users u ON u.app_id = $1 AND u.id = e.user_id
+        WHERE e.app_id = $1 AND e.type = $2 AND e.key = $3 AND e.owned = 1
+        UNION
+        SELECT u.id, u.merged_into, u.revision FROM up JOIN users u ON u.app_id = $1 AND u.id = up.merged_into
+    )
+    SELECT id, revision FROM up WHERE merged_into IS NULL"""
 MERGED_INTO: Final = "SELECT id FROM users WHERE app_id = $1 AND id = $2 AND merged_into IS NOT NULL"
 INSERT_SESSION: Final = """
     INSERT INTO sessions (app_id, token_hash, user_id, device_guid, created_at) VALUES ($1, $2, $3, $4, $5)"""
@@ -39,7 +49,7 @@ END_ON_DEVICE: Final = "DELETE FROM sessions WHERE app_id = $1 AND user_id = $2 
 
 _GUID_AT: Final = USER_WIDTH
 _OWNER_AT: Final = _GUID_AT + DEVICE_WIDTH
-_DEVICES_AT: Final = _OWNER_AT + 3
+_DEVICES_AT: Final = _OWNER_AT + 4
 _decode_rows: Final = msgspec.json.Decoder(list[list[Any]]).decode
 
 
@@ -60,12 +70,12 @@ class SessionRows:
         visitor = await self.visitor(proof) if proof else None
         device = device_of(first, _GUID_AT) if first[_GUID_AT] is not None else None
         known, devices = await self._known(first)
-        owner, merged, claimed = first[_OWNER_AT], first[_OWNER_AT + 1], first[_OWNER_AT + 2]
+        owner, merged, revision, claimed = first[_OWNER_AT : _OWNER_AT + 4]
         if merged is None and not claimed:
             holders = [] if owner is None else [Holder(owner, owned=True)]
         else:
-            holders = await self._holders(email_key)
-        return Situation(known, devices, device, holders, visitor)
+            holders, revision = await self._holders(email_key)
+        return Situation(known, devices, device, holders, visitor, revision)
 
     async def _known(self, row: Row) -> tuple[User | None, list[Device]]:
         """The user with the external id and her devices; for a merged one, the survivor and all of theirs."""
@@ -80,15 +90,18 @@ class SessionRows:
             return None, []
         return user, await DeviceRows(self._unit).of_users(await users.members(user))
 
-    async def _holders(self, key: str | None) -> list[Holder]:
-        """Who has the e-mail, with survivors in the place of those who were merged into them."""
+    async def _holders(self, key: str | None) -> tuple[list[Holder], int | None]:
+        """Who has the e-mail, with survivors in the place of those who were merged into them; the owner's revision."""
         users = UserRows(self._unit)
-        holders = []
+        owner = await self._unit.row(OWNER, "email", key)
+        holders = [Holder(owner[0], owned=True)] if owner else []
         for user_id, owned in await self._unit.rows(HOLDERS_OF, "email", key):
+            if owned == 1:
+                continue
             merged = await self._unit.row(MERGED_INTO, user_id)
             survivor = await users.by_id(user_id) if merged else None
-            holders.append(Holder(survivor.id if survivor else user_id, owned=owned == 1))
-        return holders
+            holders.append(Holder(survivor.id if survivor else user_id, owned=False))
+        return holders, owner[1] if owner else None
 
     async def visitor(self, proof: AnonymousProof) -> User | None:
         """The anonymous user whose session this is."""

@@ -24,6 +24,15 @@ _SHOWN: Final = f"""
         ON s.app_id = u.app_id AND s.user_id = u.id AND s.type <> 'external_id' AND s.owned = 1
     WHERE u.app_id = $1"""  # noqa: S608
 BY_ID: Final = f"{_SHOWN} AND u.id = $2"
+# The end of the pointers from one user on, as one question: between two, an undoing would let the first answer lead to
+# somebody who is not her any more.
+SURVIVOR: Final = f"""
+    WITH RECURSIVE up(id, merged_into) AS (
+        SELECT f.id, f.merged_into FROM users f WHERE f.app_id = $1 AND f.id = $2
+        UNION
+        SELECT f.id, f.merged_into FROM up JOIN users f ON f.app_id = $1 AND f.id = up.merged_into
+    )
+    {_SHOWN} AND u.id = (SELECT id FROM up WHERE merged_into IS NULL)"""  # noqa: S608
 BY_EXTERNAL_ID: Final = f"""
     SELECT {USER_COLUMNS}, s.type, s.value, s.verification, s.key
     FROM identities x
@@ -205,9 +214,9 @@ class UserRows:
         self._unit.hold_for_all(unlink, members)
 
     async def _survivor(self, rows: Sequence[Row]) -> User | None:
-        """The user of these rows; follows the pointers of merged users, which never form a circle."""
-        while rows and rows[0][USER_WIDTH - 1] is not None:
-            rows = await self._unit.rows(BY_ID, rows[0][USER_WIDTH - 1])
+        """The user of these rows, or whom she was merged into; pointers never form a circle."""
+        if rows and rows[0][USER_WIDTH - 1] is not None:
+            rows = await self._unit.rows(SURVIVOR, rows[0][0])
         if not rows:
             return None
         user = user_of(rows[0], shown_identities(rows))
