@@ -367,3 +367,15 @@ async def _age(tx: Transaction, milliseconds: int) -> None:
 
 async def _forge(tx: Transaction, sql: str) -> None:
     tx.unit.hold(sql)  # type: ignore[attr-defined]
+
+
+async def test_an_external_id_says_whether_a_token_or_an_operator_brought_it(world: World) -> None:
+    case = await collide(world)
+    done = await act(world, kind="resolve", case_id=case.id, action="reassign")
+    chains = {one.value: one.steps for one in await world.ask_of("5678", explain_identities)}
+    assert [step.text for step in chains["1234"]] == ["A signed token said so"]
+    assert [step.what for step in chains["5678"]] == ["asserted", "reassigned"]
+    assert done.resolution is not None
+    assert (chains["5678"][1].by, chains["5678"][1].ref) == (OPERATOR.actor, done.resolution.id)
+    taken_back = await plan(world, kind="undo", act_id=done.resolution.id)
+    assert "has external id 1234 again" in taken_back.preview.does[0]

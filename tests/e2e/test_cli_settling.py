@@ -1,5 +1,7 @@
-"""Conflicts at the command line: look, decide, take back, erase, and check what was written down."""
+"""Conflicts at the command line: what it says, asks and refuses. The whole story is in test_conflict_story.py."""
 
+import re
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,46 +24,13 @@ def ask(acme: Acme, *arguments: str) -> Any:
     return command(*arguments, "--app", acme.app_id, database=acme.server.database)
 
 
-def test_an_operator_settles_undoes_and_erases(acme: Acme) -> None:
-    email, old, new = new_email(), new_external_id(), new_external_id()
-    ada = acme.log_in(acme.token(old, email), "phone").json["appUser"]["_id"]
-    assert acme.log_in(acme.token(new, email), "tablet").status == 409
-    [case] = ask(acme, "conflicts", "list")["conflicts"]
-    seen = ask(acme, "conflicts", "show", case["id"])
-    assert seen["evidence"][0]["deviceGuid"] == "tablet"
-
-    planned = ask(acme, "conflicts", "resolve", case["id"], "--action", "move", "--dry-run")
-    assert planned["plan"]["preview"]["does"]
-    assert acme.log_in(acme.token(new, email), "tablet").status == 409, "a dry run does nothing"
-    done = ask(acme, "conflicts", "resolve", case["id"], "--action", "move", "--yes", *REASON)["done"]
-    assert acme.log_in(acme.token(new, email), "tablet").json["appUser"]["_id"] == done["userId"] != ada
-    assert ask(acme, "conflicts", "list")["conflicts"] == []
-    why = ask(acme, "users", "why", new)["identities"]
-    assert "moved" in [step["what"] for one in why for step in one["steps"]]
-
-    ask(acme, "undo", done["resolution"]["id"], "--yes", *REASON)
-    merged = ask(acme, "merge", old, new, "--yes", *REASON)["done"]
-    assert acme.log_in(acme.token(new, email), "tablet").json["appUser"]["_id"] == ada
-    ask(acme, "undo", merged["mergeId"], "--yes", *REASON)
-    assert acme.user(new)["id"] == done["userId"]
-
-    replayed = ask(acme, "events", "replay")["events"]
-    assert "users.unmerged" in [event["type"] for event in replayed]
-    receipt = ask(acme, "erase", new, "--yes", *REASON)["done"]["receipt"]
-    assert (receipt["kind"], receipt["userId"]) == ("erase", done["userId"])
-    entries = ask(acme, "audit", "list")["entries"]
-    assert [one["action"] for one in entries] == ["resolve.move", "undo", "merge", "undo", "user.erase"]
-    head = ask(acme, "audit", "verify")["head"]
-    assert ask(acme, "audit", "verify", "--expected", head)["broken"] is None
-
-
 def test_a_refusal_says_what_to_do(acme: Acme) -> None:
     database = acme.server.database
     user = new_external_id()
     acme.log_in(acme.token(user), "phone")
     for arguments, words in (
-        (("erase", user, "--yes"), "Give a reason"),
-        (("erase", user, *REASON), "This is plan"),
+        (("erase", user, "--yes"), "--reason"),
+        (("erase", user, *REASON), "knownas carry-out"),
         (("undo", "0" * 24, "--yes", *REASON), "no merge or resolution"),
         (("conflicts", "resolve", "0" * 24, "--action", "merge", "--yes", *REASON), "Conflict not found"),
         (("merge", user, user, "--yes", *REASON), "one user already"),
@@ -86,18 +55,25 @@ def test_the_policy_is_chosen_at_run_time_and_a_shadow_is_only_counted(acme: Acm
     assert acme.user(claimant)["identities"] == []
 
 
-def test_a_plan_that_was_shown_is_carried_out_by_its_id(acme: Acme) -> None:
-    user = f"{new_external_id()}-UP"
-    acme.log_in(acme.token(user), "phone")
+def test_what_the_commands_say_to_type_can_be_typed(acme: Acme) -> None:
+    """Look, do exactly that, take it back: each answer names the next command, with all that it needs."""
+    user, other = f"{new_external_id()}-UP", new_external_id()
+    for one in (user, other):
+        acme.log_in(acme.token(one), one)
     acme.v2("PATCH", f"/users/{user}", {"profile": {"givenName": "A\x1b[31mda"}})
-    shown = run_command("erase", user, "--app", acme.app_id, "--delete", "--dry-run", database=acme.server.database)
+    shown = run_command("merge", user, other, "--app", acme.app_id, "--dry-run", database=acme.server.database)
     assert shown.returncode == 0, shown.stderr
     assert "\x1b" not in shown.stdout
-    plan = shown.stdout.split()[1].rstrip(",")
-    assert acme.user(user) is not None
-    done = ask(acme, "carry-out", plan, *REASON)["done"]
-    assert done["receipt"]["kind"] == "delete"
-    assert acme.user(user) is None
+    assert "has          1 device\n" in re.sub(" +\n", "\n", shown.stdout)
+    assert acme.user(user)["id"] != acme.user(other)["id"]
+    merged = type_what_it_says(acme, shown.stdout, "carry-out")
+    assert acme.user(user)["id"] == acme.user(other)["id"]
+    type_what_it_says(acme, merged, "undo", "--yes")
+    assert acme.user(user)["id"] != acme.user(other)["id"]
+    asked = run_command("erase", user, "--app", acme.app_id, *REASON, database=acme.server.database)
+    assert user in asked.stdout, "what would be done is shown before it is refused"
+    type_what_it_says(acme, asked.stderr, "carry-out")
+    assert acme.user(user)["profile"] == {}
 
 
 def test_a_preview_writes_names_as_they_are(acme: Acme) -> None:
@@ -124,6 +100,14 @@ def test_a_changed_log_is_noticed(tmp_path: Any) -> None:
     broken = run_command("audit", "verify", "--app", acme.app_id, database=server.database)
     assert broken.returncode == 1
     assert "entry 1: its content is not what was written" in broken.stdout
+
+
+def type_what_it_says(acme: Acme, said: str, name: str, *more: str) -> str:
+    """The answer to the command of this name in what was said, typed as it stands there."""
+    [typed] = re.findall(f'knownas ({name} .*?"\\.\\.\\.")', said)
+    done = run_command(*shlex.split(typed), *more, database=acme.server.database)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def _refused_with_shadow(acme: Acme, claimant: str, email: str) -> bool:

@@ -10,7 +10,7 @@ from knownas.cli.database import app_at, with_database
 from knownas.cli.terminal import DatabaseOption, JsonOption, Refused, printable, say, show_fields, show_json, show_table
 from knownas.database import Database
 from knownas.http.admin import wire
-from knownas.plans import Done, Plan, PlanRequest, ReasonMissing
+from knownas.plans import Done, Party, Plan, PlanRequest, ReasonMissing
 from knownas.plans.carry_out import carry_out
 from knownas.plans.make import make_plan
 from knownas.resolutions import By
@@ -20,9 +20,6 @@ AppOption = Annotated[str, typer.Option("--app", help="The app.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it goes into the audit log.", show_default=False)]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
-
-
-_HOW = "look with --dry-run, then say --yes; or do exactly this with knownas carry-out and the plan's id"
 
 
 def actor() -> str:
@@ -43,22 +40,22 @@ def act(
             show_json({"plan": wire.plan(plan)})
         else:
             _show(plan)
+            say(f"\nNothing was done. Do exactly this with: {_carry_out_with(plan, app_id)}")
         return
-    if not reason.strip():
-        raise ReasonMissing
+    _check_reason(reason)
+    if not as_json:
+        _show(plan)
     if not yes:
         if as_json or not sys.stdin.isatty():
-            raise Refused("not_confirmed", f"Nothing was done yet. This is plan {plan.id}: {_HOW}")
-        _show(plan)
+            how = f"say --yes, or do exactly this with: {_carry_out_with(plan, app_id)}"
+            raise Refused("not_confirmed", f"Nothing was done yet, as there is no terminal to ask at. Now {how}")
         typer.confirm("\nDo this?", abort=True)
-    elif not as_json:
-        _show(plan)
     done = with_database(database, lambda opened: _carry_out(opened, app_id, plan.id, reason))
     if as_json:
         show_json({"plan": wire.plan(plan), "done": wire.done(done)})
         return
     say("\nDone.")
-    show_fields(_fields(done))
+    show_fields(_fields(done, app_id))
 
 
 def carry_out_plan(
@@ -69,12 +66,23 @@ def carry_out_plan(
     as_json: JsonOption = False,
 ) -> None:
     """Do exactly what a preview showed, within the hour, unless what it is about has changed since."""
+    _check_reason(reason)
     done = with_database(database, lambda opened: _carry_out(opened, app, plan_id, reason))
     if as_json:
         show_json({"done": wire.done(done)})
         return
     say("Done.")
-    show_fields(_fields(done))
+    show_fields(_fields(done, app))
+
+
+def _check_reason(reason: str) -> None:
+    """Say how a reason is given here; what counts as one, the core knows."""
+    if not reason.strip():
+        raise Refused(ReasonMissing.code, 'Say why, with --reason "...": it is kept in the audit log')
+
+
+def _carry_out_with(plan: Plan, app_id: str) -> str:
+    return f'knownas carry-out {plan.id} --app {app_id} --reason "..."'
 
 
 def _show(plan: Plan) -> None:
@@ -86,13 +94,12 @@ def _show(plan: Plan) -> None:
         say(f"! {printable(warning)}")
     for one in preview.parties:
         say("")
-        has = f"{one.conversations} conversations, {one.messages} messages, {one.devices} devices"
         show_fields(
             [
                 (one.role, " ".join(filter(None, (one.user_id or "no user yet", one.display_name)))),
                 ("external id", one.external_id),
                 ("identities", ", ".join(f"{type} {value}" for type, value in one.identities) or None),
-                ("has", f"{has}, {one.clients} other clients"),
+                ("has", _has(one)),
             ]
         )
     if preview.removes:
@@ -103,11 +110,22 @@ def _show(plan: Plan) -> None:
         say(f"\nMetadata that does not fit: {names}")
 
 
-def _fields(done: Done) -> list[tuple[str, Any]]:
+def _has(party: Party) -> str:
+    counted = (
+        (party.conversations, "conversation"),
+        (party.messages, "message"),
+        (party.devices, "device"),
+        (party.clients, "other client"),
+    )
+    has = [f"{number} {what}{'' if number == 1 else 's'}" for number, what in counted if number]
+    return ", ".join(has) or "nothing yet"
+
+
+def _fields(done: Done, app_id: str) -> list[tuple[str, Any]]:
     fields: list[tuple[str, Any]] = [("user", done.user_id)]
     act_id = done.resolution.id if done.resolution else done.merge_id
     if act_id and done.kind != "undo":
-        fields.append(("undo it with", f"knownas undo {act_id}"))
+        fields.append(("undo it with", f'knownas undo {act_id} --app {app_id} --reason "..."'))
     if done.receipt:
         fields.append(("receipt", done.receipt.id))
     return [*fields, ("audit entry", f"{done.audit_number}, {done.audit_hash}")]

@@ -14,9 +14,11 @@ from knownas.conflicts.set_policy import PolicyChanges, set_policy
 from knownas.database import Database
 from knownas.http.admin import wire
 from knownas.plans import PlanRequest
+from knownas.plans.party import named
 from knownas.resolutions import By, Resolution
 from knownas.times import iso
 from knownas.transaction import Transaction
+from knownas.users import User
 
 commands = typer.Typer(help="Conflicts: two people claim one identity.", no_args_is_help=True)
 Action = Literal["reassign", "move", "merge", "dismiss"]
@@ -55,7 +57,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one conflict: both sides, every attempt that is kept, and what was done about it."""
-    case, attempts, done = with_database(database, lambda opened: _whole(opened, app, conflict))
+    case, owner, attempts, done = with_database(database, lambda opened: _whole(opened, app, conflict))
     if as_json:
         show_json(
             {
@@ -69,7 +71,7 @@ def show(
         [
             ("conflict", f"{case.id} ({case.state})"),
             ("identity", f"{case.type} {case.value}"),
-            ("owner", case.owner_id),
+            ("owner", named(owner) if owner else f"user {case.owner_id}, who is gone"),
             ("claimed by external id", case.claimant),
             ("the claimant's user", case.claimant_id or "none yet"),
             ("times", f"{case.count}, first {iso(case.first_seen)}, last {iso(case.last_seen)}"),
@@ -198,12 +200,16 @@ async def _page(database: Database, app_id: str, state: CaseState | None, after:
     return await database.read(await app_at(database, app_id), page)
 
 
-async def _whole(database: Database, app_id: str, case_id: str) -> tuple[Case, list[Evidence], list[Resolution]]:
-    async def whole(tx: Transaction) -> tuple[Case, list[Evidence], list[Resolution]]:
+Whole = tuple[Case, User | None, list[Evidence], list[Resolution]]
+
+
+async def _whole(database: Database, app_id: str, case_id: str) -> Whole:
+    async def whole(tx: Transaction) -> Whole:
         case = await tx.conflicts.by_id(case_id)
         if case is None:
             raise CaseNotFound
-        return case, await tx.conflicts.evidence(case_id), await tx.resolutions.of_case(case_id)
+        owner = await tx.users.by_id(case.owner_id)
+        return case, owner, await tx.conflicts.evidence(case_id), await tx.resolutions.of_case(case_id)
 
     return await database.read(await app_at(database, app_id), whole)
 

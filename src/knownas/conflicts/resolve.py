@@ -79,7 +79,7 @@ def carry_out_resolution(tx: Transaction, foreseen: ForeseenResolution, by: By) 
     if foreseen.merge is not None:
         merge_id = carry_out_merge(tx, foreseen.merge, by)
         return _settled(tx, foreseen, by, {}, merge_id), owner.id
-    own_external_id(tx, owner.id, foreseen.case.claimant, foreseen.case.asserted_by)
+    own_external_id(tx, owner.id, foreseen.case.claimant, foreseen.case.asserted_by, signed=True)
     tx.users.rely_on(owner)
     tx.emit(IdentityAttached(owner.id, "external_id", "api"))
     return _settled(tx, foreseen, by, {"alias": foreseen.case.claimant}), owner.id
@@ -138,7 +138,7 @@ def _move(tx: Transaction, foreseen: ForeseenResolution, owner: User, held: Iden
     made = claimant is None
     if claimant is None:
         claimant = new_user(tx, case.claimant, "api", UserChanges(), authenticated=False)
-        own_external_id(tx, claimant.id, case.claimant, case.asserted_by)
+        own_external_id(tx, claimant.id, case.claimant, case.asserted_by, signed=True)
     else:
         tx.users.rely_on(claimant)
     wanted = structs.replace(
@@ -156,7 +156,7 @@ def _move(tx: Transaction, foreseen: ForeseenResolution, owner: User, held: Iden
 def _reassign(tx: Transaction, foreseen: ForeseenResolution, owner: User, by: By) -> Resolution:
     """Hold the claimant's external id as the owner's; her former one keeps finding her."""
     case = foreseen.case
-    own_external_id(tx, owner.id, case.claimant, case.asserted_by)
+    own_external_id(tx, owner.id, case.claimant, case.asserted_by, signed=True)
     tx.users.change(owner, external_id=case.claimant)
     renamed = structs.replace(owner, external_id=case.claimant)
     tx.emit(UserIdentified(owner.id, case.claimant, renamed))

@@ -43,12 +43,28 @@ async def explain_identities(tx: Transaction, user: User) -> list[Provenance]:
     """All identities of the user, external ids too, each with its chain in the order of time."""
     members = await tx.users.members(user)
     merges = {one.discarded: one for one in await tx.merges.of_users(members, MERGES_AT_MOST) if one.undone_at is None}
-    return [await _explain(tx, user, one, merges) for one in await tx.identities.of_users(members)]
+    identities = await tx.identities.of_users(members)
+    acts = [await tx.resolutions.of_identity(one.type, one.key) for one in identities]
+    given = {act.claimant: act for some in acts for act in some if act.undone_at is None}
+    return [
+        await _explain(tx, user, one, about, given.get(one.value) if one.type == "external_id" else None, merges)
+        for one, about in zip(identities, acts, strict=True)
+    ]
 
 
-async def _explain(tx: Transaction, user: User, identity: Identity, merges: dict[str, Merge]) -> Provenance:
-    acts = await tx.resolutions.of_identity(identity.type, identity.key)
+async def _explain(
+    tx: Transaction,
+    user: User,
+    identity: Identity,
+    acts: list[Resolution],
+    giving: Resolution | None,
+    merges: dict[str, Merge],
+) -> Provenance:
+    """`giving` is the act on another identity by which an external id, the claimant's, may have come here."""
     steps = [_asserted(identity)]
+    if giving is not None and giving.action in _DONE and giving.created_at == identity.created_at:
+        text = f"An operator gave it to user {identity.user_id}" + _because(giving)
+        steps.append(Step(giving.created_at, _DONE[giving.action][0], text, giving.actor, giving.id))
     moved = [act for act in acts if "identity" in act.before]
     if moved and (first := moved[0].before["identity"])["created_at"] != identity.created_at:
         steps.append(_assertion(first["created_at"], first["verification"], first["asserted_by"]))
@@ -83,8 +99,11 @@ def _steps_of(act: Resolution) -> list[Step]:
     if act.action not in _DONE:
         return []
     what, text = _DONE[act.action]
-    note = f": {act.note}" if act.note else ""
-    steps = [Step(act.created_at, what, text.format(claimant=act.claimant) + note, act.actor, act.id)]
+    steps = [Step(act.created_at, what, text.format(claimant=act.claimant) + _because(act), act.actor, act.id)]
     if act.undone_at is not None:
         steps.append(Step(act.undone_at, "undone", "This was undone", act.undone_by or "", act.id))
     return steps
+
+
+def _because(act: Resolution) -> str:
+    return f": {act.note}" if act.note else ""

@@ -1,8 +1,11 @@
 """What each kind of plan reads, and what it holds: the one place that knows all kinds."""
 
+from msgspec import structs
+
 from knownas.conflicts.resolve import ForeseenResolution, carry_out_resolution, foresee_resolution
 from knownas.merges.merge import ForeseenMerge, carry_out_merge, foresee_merge
 from knownas.plans import Foreseen, InvalidPlan, PlanRequest
+from knownas.plans.party import party
 from knownas.resolutions import By, Resolution
 from knownas.resolutions.undo import ForeseenUndo, carry_out_undo, foresee_undo
 from knownas.transaction import Transaction
@@ -24,7 +27,10 @@ async def foresee(tx: Transaction, request: PlanRequest) -> Foreseen:
         case "undo":
             return await foresee_undo(tx, _given(request, "act_id"))
         case "delete" | "erase":
-            return await foresee_erasure(tx, await get_user(tx, _given(request, "user")), request.kind)
+            user = await get_user(tx, _given(request, "user"))
+            foreseen = await foresee_erasure(tx, user, request.kind)
+            whom = await party(tx, user, "user", stays=request.kind == "erase")
+            return structs.replace(foreseen, preview=structs.replace(foreseen.preview, parties=(whom,)))
 
 
 def carry_out_kind(tx: Transaction, foreseen: Foreseen, by: By) -> tuple[str | None, Resolution | None, str | None]:

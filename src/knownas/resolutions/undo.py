@@ -111,7 +111,9 @@ async def _foresee(tx: Transaction, resolution: Resolution, case: Case | None) -
             raise CannotUndo("The external id has gone on to another user since")
         if resolution.action == "reassign" and owner.external_id != resolution.claimant:
             raise CannotUndo("The user has got yet another external id since: undo that first")
-        does = [f"{sentence(named(owner))} is without external id {resolution.claimant} again."]
+        does = [f"External id {resolution.claimant} is nobody's again."]
+        if resolution.action == "reassign":
+            does.insert(0, f"{sentence(named(owner))} has external id {resolution.before['external_id']} again.")
     users = [user for user in (owner, holder) if user]
     relies_on: dict[str, str | int | None] = {f"user:{user.id}": state_of(user) for user in users}
     relies_on |= _of_case(case) | {f"resolution:{resolution.id}": None, "made": made.id if made else None}

@@ -65,7 +65,7 @@ async def log_in(
         user = apply(tx, user, changes)
     else:
         user = new_user(tx, claims.external_id, "login", changes, authenticated=True)
-        own_external_id(tx, user.id, claims.external_id, claims.key_id)
+        own_external_id(tx, user.id, claims.external_id, claims.key_id, signed=True)
 
     if isinstance(email, Contested):
         user = follow_policy(tx, email, user)

@@ -48,9 +48,18 @@ def user_of(
 
 
 def own_external_id(
-    tx: Transaction, user_id: str, external_id: str, asserted_by: str, brand_id: str | None = None
+    tx: Transaction,
+    user_id: str,
+    external_id: str,
+    asserted_by: str,
+    brand_id: str | None = None,
+    *,
+    signed: bool = False,
 ) -> None:
-    """Hold the external id as this user's, in her brand or in none, guarded by the unique index (R1)."""
+    """Hold the external id as this user's, in her brand or in none, guarded by the unique index (R1).
+
+    `signed` says that the key signed a token that says so, and did not ask for it over the API.
+    """
     key = branded("external_id", external_id, brand_id)
     tx.identities.add(
         Identity(
@@ -59,7 +68,7 @@ def own_external_id(
             external_id,
             key,
             owned=True,
-            verification="api",
+            verification="sso" if signed else "api",
             asserted_by=asserted_by,
             created_at=tx.now,
         )

@@ -60,7 +60,7 @@ async def update_user(
 def identify(tx: Transaction, user: User, external_id: str, asserted_by: str, *, authenticated: bool = False) -> User:
     """Hold the external id for an anonymous user, who keeps id and history; her sessions end. Emits user.identified."""
     tx.users.change(user, external_id=external_id, authenticated=authenticated or user.authenticated)
-    own_external_id(tx, user.id, external_id, asserted_by, user.brand_id)
+    own_external_id(tx, user.id, external_id, asserted_by, user.brand_id, signed=authenticated)
     tx.sessions.end_all([user.id])
     identified = structs.replace(user, external_id=external_id, authenticated=authenticated or user.authenticated)
     tx.emit(UserIdentified(user.id, external_id, None if authenticated else identified))
