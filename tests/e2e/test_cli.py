@@ -329,11 +329,13 @@ def test_workers_share_postgresql(postgres_url: str) -> None:
 
 def test_the_demo_keeps_its_app_from_one_start_to_the_next(run: Run, tmp_path: Path) -> None:
     first, again = _demo(tmp_path), _demo(tmp_path)
-    assert first.keys() == {"BASE", "APP", "KEY", "SECRET", "PATH"}
+    assert first.keys() == {"BASE", "APP", "KEY", "SECRET", "KNOWNAS_DATABASE", "PATH"}
     assert {name: again[name] for name in ("APP", "KEY", "SECRET")} == {
         name: first[name] for name in ("APP", "KEY", "SECRET")
     }
-    found = printed(run("users", "find", "--app", first["APP"], "1001", "--json", "--database", "sqlite:///./demo.db"))
+    where = first["KNOWNAS_DATABASE"]
+    assert where == f"sqlite:///{tmp_path / 'demo.db'}", "from any folder"
+    found = printed(run("users", "find", "--app", first["APP"], "1001", "--json", "--database", where))
     assert [device["platform"] for device in found["users"][0]["devices"]] == ["ios", "web"]
 
 

@@ -142,6 +142,8 @@ def a_year_later_she_is_refused_and_acme_is_told(play: Play) -> None:
     assert (event["tenantId"], event["duplicateEmail"]) == (uuid_of(play.acme.app_id), play.email)
     assert (event["existing"]["id"], event["existing"]["legacyIdentifier"]) == (uuid_of(play.ada), play.old)
     assert event["user"]["legacyIdentifier"] == play.new
+    [email] = event["existing"]["identities"]
+    assert email["insertInstant"] >= event["existing"]["insertInstant"], "hers since she signed in"
 
 
 def the_operator_looks(play: Play) -> None:

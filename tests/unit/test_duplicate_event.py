@@ -14,8 +14,12 @@ from knownas.http.fusionauth.webhook_events import told
 from knownas.identities import Identity
 from knownas.ids import uuid_of
 from knownas.main import RENDERER
+from knownas.merges.merge import carry_out_merge, foresee_merge
+from knownas.resolutions import By
 from knownas.sessions.log_in import log_in
+from knownas.transaction import Transaction
 from knownas.users import User, UserCreated, UserErased, UserRemoved
+from knownas.users.find import get_user
 from knownas.webhooks import Webhook
 from knownas.webhooks.event_options import CallOptions
 from knownas.webhooks.event_types import HAPPENING
@@ -227,3 +231,28 @@ async def test_a_contested_login_is_rendered_from_what_the_outbox_holds(world: W
     assert [one["user"]["email"] for one in shown] == ["ada@example.com"] * 3
     assert shown[2]["user"]["firstName"] == "Grace"
     assert [one["info"] for one in shown] == [shown[0]["info"], shown[0]["info"], {}]
+
+
+@pytest.mark.parametrize("merged", [False, True])
+async def test_every_identity_in_the_event_says_when_it_was_made(world: World, merged: bool) -> None:
+    await world.log_in(claims("1234", "ada@example.com"), device("phone"))
+    await world.log_in(claims("5678", "other@example.com"), device("tablet"))
+    if merged:
+        for surviving, discarded in (("1234", "9"), ("5678", "10")):
+            await world.user(discarded)
+            await world.do(_merge, surviving, discarded)
+    with pytest.raises(EmailContested):
+        await world.log_in(claims("5678", "ada@example.com"), device("tablet"))
+    [row] = [row for row in (await world.snapshot())["events"] if row["type"] == "identity.contested"]
+    event = decode_event(row["type"], row["body"])
+    assert isinstance(event, IdentityContested)
+    assert event.existing is not None
+    assert event.requested is not None
+    assert [one.value for one in event.existing.identities] == ["ada@example.com"]
+    assert [one.value for one in event.requested.identities] == ["other@example.com", "ada@example.com"]
+    assert all(one.created_at > 0 for one in (*event.existing.identities, *event.requested.identities))
+
+
+async def _merge(tx: Transaction, surviving: str, discarded: str) -> None:
+    foreseen = await foresee_merge(tx, await get_user(tx, surviving), await get_user(tx, discarded))
+    carry_out_merge(tx, foreseen, By("key:operator", "they are one"))

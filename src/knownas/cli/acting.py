@@ -54,8 +54,8 @@ def act(
     if as_json:
         show_json({"plan": wire.plan(plan), "done": wire.done(done)})
         return
-    say("\nDone.")
-    show_fields(_fields(done, app_id))
+    say("")
+    _tell(done, app_id)
 
 
 def carry_out_plan(
@@ -71,8 +71,7 @@ def carry_out_plan(
     if as_json:
         show_json({"done": wire.done(done)})
         return
-    say("Done.")
-    show_fields(_fields(done, app))
+    _tell(done, app)
 
 
 def _check_reason(reason: str) -> None:
@@ -121,14 +120,16 @@ def _has(party: Party) -> str:
     return ", ".join(has) or "nothing yet"
 
 
-def _fields(done: Done, app_id: str) -> list[tuple[str, Any]]:
+def _tell(done: Done, app_id: str) -> None:
+    """What was done; the command that takes it back is a line of its own, which no table breaks in two."""
     fields: list[tuple[str, Any]] = [("user", done.user_id)]
-    act_id = done.resolution.id if done.resolution else done.merge_id
-    if act_id and done.kind != "undo":
-        fields.append(("undo it with", f'knownas undo {act_id} --app {app_id} --reason "..."'))
     if done.receipt:
         fields.append(("receipt", done.receipt.id))
-    return [*fields, ("audit entry", f"{done.audit_number}, {done.audit_hash}")]
+    say("Done.")
+    show_fields([*fields, ("audit entry", f"{done.audit_number}, {done.audit_hash}")])
+    act_id = done.resolution.id if done.resolution else done.merge_id
+    if act_id and done.kind != "undo":
+        say(f'Undo it with: knownas undo {act_id} --app {app_id} --reason "..."')
 
 
 async def _plan(database: Database, app_id: str, request: PlanRequest) -> Plan:

@@ -1,6 +1,7 @@
 """`knownas demo`: serve a database with a seeded app, and say what to try."""
 
 import secrets
+import shlex
 
 from msgspec import Struct
 
@@ -20,6 +21,7 @@ from knownas.keys.tokens import UserClaims
 from knownas.sessions.log_in import log_in
 from knownas.sessions.start import start_anonymous
 from knownas.settings import load_settings
+from knownas.storage.open import sqlite_path
 from knownas.transaction import Transaction
 from knownas.users import UserChanges
 
@@ -48,7 +50,7 @@ def demo(
     listening = serving.listen(settings.host, settings.port)
     ready = with_settings(settings, open_demo, create=True)
     url = serving.url_of(listening)
-    say(_instructions(ready, url, masked(settings.database)))
+    say(_instructions(ready, url, settings.database))
     line = f"Knownas {__version__} serves {url} from {masked(settings.database)}"
     serving.run(settings, listening, lambda: say(line))
 
@@ -86,7 +88,10 @@ async def _add_people(database: Database, app: App, key: Key, web: Integration, 
     await database.write(app, start_anonymous, UserChanges(locale="en-GB"), device(web))
 
 
-def _instructions(ready: Demo, url: str, where: str) -> str:
+def _instructions(ready: Demo, url: str, database: str) -> str:
+    """What to type next. A file of SQLite's is named so that commands find it from any folder."""
+    path, where = sqlite_path(database), masked(database)
+    here = f"\n    export KNOWNAS_DATABASE={shlex.quote(f'sqlite:///{path.absolute()}')}" if path else ""
     return f"""Knownas {__version__}, a demo: its app "{ready.app.display_name}" and its users are kept in {where}.
 
 Paste this into another terminal, in this folder:
@@ -94,10 +99,10 @@ Paste this into another terminal, in this folder:
     export BASE={url}
     export APP={ready.app.id}
     export KEY={ready.key.id}
-    export SECRET={ready.key.secret}
+    export SECRET={ready.key.secret}{here}
     export PATH="$PWD/.venv/bin:$PATH"
 
-Then follow the tour in README.md, or begin with:
+Then follow the tour in README.md or the story in docs/how-to/settle-a-conflict.md, or begin with:
 
     TOKEN=$(knownas token --key $KEY --secret $SECRET --external-id 1234 --email user@example.org --email-verified)
     curl $BASE/sdk/v2/apps/$APP/login -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\

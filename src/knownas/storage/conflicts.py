@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 import msgspec
+from msgspec import structs
 
 from knownas.apps import ConflictPolicy
 from knownas.conflicts import (
@@ -21,7 +22,7 @@ from knownas.storage.users import USER_COLUMNS, USER_WIDTH, UserRows, shown_iden
 
 _COLUMNS: Final = """k.id, k.type, k.key, k.owner_id, k.claimant, k.claimant_id, k.asserted_by, k.first_seen,
     k.last_seen, k.count, k.state, k.value, k.outcome, k.shadow_policy, k.shadow_outcome, k.revision"""
-_IDENTITY_WIDTH: Final = 4
+_IDENTITY_WIDTH: Final = 5
 _CASE_AT: Final = USER_WIDTH + _IDENTITY_WIDTH
 
 _SELECT: Final = f"SELECT {_COLUMNS} FROM conflicts k WHERE k.app_id = $1"  # noqa: S608
@@ -30,7 +31,7 @@ OPEN: Final = f"{_SELECT} AND k.state = 'open' ORDER BY k.id LIMIT {LISTED_AT_MO
 OF_IDENTITY: Final = f"{_SELECT} AND k.type = $2 AND k.key = $3 ORDER BY k.id LIMIT {LISTED_AT_MOST}"
 # The owner with her identities, and beside each row the case of this claim.
 STANDING: Final = f"""
-    SELECT {USER_COLUMNS}, s.type, s.value, s.verification, s.key, {_COLUMNS}
+    SELECT {USER_COLUMNS}, s.type, s.value, s.verification, s.key, s.created_at, {_COLUMNS}
     FROM users u
     LEFT JOIN identities s
         ON s.app_id = u.app_id AND s.user_id = u.id AND s.type <> 'external_id' AND s.owned = 1
@@ -77,7 +78,9 @@ class ConflictRows:
         if not rows:
             return None
         case = _case_of(rows[0][_CASE_AT:]) if rows[0][_CASE_AT] is not None else None
-        owner = user_of(rows[0], shown_identities(rows))
+        shown = zip(shown_identities(rows), rows, strict=False)
+        dated = tuple(structs.replace(one, created_at=row[_CASE_AT - 1]) for one, row in shown)
+        owner = user_of(rows[0], dated)
         if owner.merged_into is None and not owner.absorbed:
             return Standing(owner, case)
         survivor = await UserRows(self._unit).by_id(owner_id)

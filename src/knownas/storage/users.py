@@ -49,7 +49,7 @@ HOLDERS_OF: Final = """
     SELECT user_id, 0 AS owned FROM identities WHERE app_id = $1 AND type = $2 AND key = $3 AND owned = 0
     ORDER BY owned DESC LIMIT 100"""
 IDENTITIES_OF: Final = """
-    SELECT user_id, type, value, verification, key, owned FROM identities
+    SELECT user_id, type, value, verification, key, created_at FROM identities
     WHERE app_id = $1 AND type <> 'external_id' AND owned = 1 AND user_id IN """
 # The whole family of one user, found along the pointers from the survivor down.
 MEMBERS: Final = """
@@ -225,7 +225,9 @@ class UserRows:
         members = await self.members(user)
         shown = [row for some in chunks(members) for row in await self._unit.rows(IDENTITIES_OF + id_list(some), *some)]
         identities = tuple(
-            Identity(user.id, row[1], row[2], row[4], owned=True, verification=row[3], asserted_by=None, created_at=0)
+            Identity(
+                user.id, row[1], row[2], row[4], owned=True, verification=row[3], asserted_by=None, created_at=row[5]
+            )
             for row in shown
         )
         return msgspec.structs.replace(user, identities=identities)
