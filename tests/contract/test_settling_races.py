@@ -241,8 +241,8 @@ async def one_after_the_other(world: World, what: str, name: str) -> list[tuple[
     return ends
 
 
-EVERY_READ = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
-"""Interrupt each verb after each of its reads: some minutes."""
+EXPLORE = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
+"""Race each act with each of the others, interrupted after each read: that takes many minutes."""
 
 DELICATE = {
     "undo unite": ("a visitor turns out to be her", "the claimant is described", "the claimant is deleted"),
@@ -261,11 +261,13 @@ async def test_an_act_and_whatever_happens_meanwhile_are_one_after_the_other(
 ) -> None:
     """Only there do units overlap: whichever one comes between the other's reads and writes."""
     world = world_on_postgres
-    for name in OTHERS:
+    for number, name in enumerate(OTHERS):
+        delicate = name in DELICATE.get(what, ())
+        if not (EXPLORE or delicate or (number + ACTS.index(what)) % 3 == 0):
+            continue
         serial = await one_after_the_other(world, what, name)
-        everywhere = EVERY_READ or name in DELICATE.get(what, ())
         for act_is_slow in (True, False):
-            for after in itertools.chain([None], itertools.count(1) if everywhere else ()):
+            for after in itertools.chain([None], itertools.count(1) if EXPLORE or delicate else ()):
                 scene = await set_up(world, what)
                 other = await other_of(scene, name)
                 calls = (scene.act, other) if act_is_slow else (other, scene.act)
