@@ -2,12 +2,14 @@
 
 import json
 from collections import Counter
-from typing import Any
+from typing import Any, TypeVar
 
 from knownas.conflicts import FIRST_KEPT, LATEST_KEPT
+from tests.e2e.acme import Acme
 from tests.e2e.settling_load import Memory
 from tests.given import Row, Snapshot, numbered_without_gaps
 
+T = TypeVar("T")
 TABLES = (
     "apps", "users", "identities", "sessions", "devices", "merges", "resolutions", "conflicts", "conflict_evidence",
     "conversations", "participants", "former_participants", "messages", "plans", "audit", "audit_details", "events",
@@ -160,6 +162,32 @@ def check_audit(found: Snapshot, memory: Memory) -> None:
     for done in memory.done.values():
         act = rows[done["resolution"]["id"] if done["resolution"] else done["mergeId"]]
         assert done["kind"] != "undo" or act["undone_at"], "an undoing that was answered did not happen"
+
+
+def check_answers(acme: Acme, found: Snapshot, memory: Memory) -> None:
+    """The server says of a few of them what the rows say."""
+    users, conversations, cases = by_id(found["users"]), by_id(found["conversations"]), found["conflicts"]
+    holders = {row["key"]: row["user_id"] for row in found["identities"] if row["type"] == "external_id"}
+    for person in a_few(memory.people):
+        user = acme.user(person.external_id)
+        holder = holders.get(person.external_id)
+        assert (user["id"] if user else None) == (root_of(users, holder) if holder else None)
+        assert acme.user(person.user_id)["id"] == root_of(users, person.user_id)
+    for id in a_few(memory.conversations):
+        count = conversations[root_of(conversations, id)]["message_count"]
+        listed = acme.v2("GET", f"/conversations/{id}/messages?page[size]=100").json["messages"]
+        assert len(listed) == min(count, 100)
+    admin = f"/admin/v1/apps/{acme.app_id}"
+    for case in a_few(cases):
+        shown = acme.send("GET", f"{admin}/conflicts/{case['id']}", None, acme.as_backend).json
+        assert (shown["conflict"]["count"], shown["conflict"]["state"]) == (case["count"], case["state"])
+        assert len(shown["evidence"]) == min(case["count"], FIRST_KEPT + LATEST_KEPT)
+    verified = acme.send("GET", f"{admin}/audit/verify", None, acme.as_backend).json
+    assert (verified["broken"], verified["entries"]) == (None, len(found["audit"]))
+
+
+def a_few(values: list[T]) -> list[T]:
+    return values[:: max(1, len(values) // 20)]
 
 
 def by_id(rows: Any) -> dict[str, Row]:

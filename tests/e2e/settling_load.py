@@ -46,7 +46,10 @@ class Memory:
     """E-mail and external id of those who ask for what is another's."""
     conversations: list[str] = field(default_factory=list)
     acts: list[str] = field(default_factory=list)
+    replies: int = 0
+    acts_begun: int = 0
     answered: Counter[str] = field(default_factory=Counter)
+    """Acts that were done, by what they are."""
     tried: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Logins by e-mail and external id, answered or not."""
     contested: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -91,10 +94,20 @@ class Caller:
             self._connection.close()
             self.enough.wait(0.01)
             return None
+        with self.memory.lock:
+            self.memory.replies += 1
         codes = EXPECTED[what].get(reply.status)
         if codes is None or (codes and reply.error[1] not in codes.split()):
             self.memory.unexpected.append(f"{what}: {reply.status} {reply.body.decode()}")
         return reply
+
+    def insist(self, what: str, method: str, path: str, body: Any = None, authorization: str | None = None) -> Any:
+        """Ask until somebody answers; the JSON of what was made, None where nothing was."""
+        while not self.enough.is_set():
+            reply = self.ask(what, method, path, body, authorization)
+            if reply is not None:
+                return reply.json if reply.status in (200, 201) else None
+        return None
 
     def admin(self, what: str, method: str, path: str, body: Any = None) -> Reply | None:
         return self.ask(what, method, f"/admin/v1/apps/{self.acme.app_id}{path}", body, self.acme.as_backend)
@@ -107,33 +120,34 @@ class Caller:
         people = self.memory.people[-RECENT:]
         return self.dice.choice(people) if people else None
 
-    def carry_out(self, request: dict[str, str]) -> Any:
-        """Make a plan and carry it out, asking again for as long as nobody answers; what was done, if it was."""
+    def carry_out(self, request: dict[str, str]) -> Reply | None:
+        """Make a plan and carry it out, asking again for as long as nobody answers; the last answer."""
         made = self.admin("plan", "POST", "/plans", request)
         if made is None or made.status != 201:
             return made
         path, reason = f"/plans/{made.json['plan']['id']}/execute", f"ticket {next(self.memory.numbers)}"
-        unanswered = False
-        while not self.enough.is_set():
-            reply = self.admin("execute", "POST", path, {"reason": reason})
-            if reply is None:
-                unanswered = True
-            elif reply.status == 200:
-                self.memory.done[reason] = done = reply.json["done"]
-                resolution = done["resolution"]
-                if request["kind"] != "undo":
-                    self.memory.acts.append(resolution["id"] if resolution else done["mergeId"])
-                self.count(request.get("action") or request["kind"])
-                return reply
-            elif reply.status == 404:
-                if not unanswered:
-                    self.memory.unexpected.append(f"a plan of one's own is gone: {request}")
-                self.memory.used.add(reason)
-                return reply
-            else:
-                self.memory.refused.add(reason)
-                return reply
-        return None
+        reply, asked = None, 0
+        while reply is None and not self.enough.is_set():
+            with self.memory.lock:
+                self.memory.acts_begun += 1
+            reply, asked = self.admin("execute", "POST", path, {"reason": reason}), asked + 1
+        if reply is None:
+            return None
+        if reply.status == 200:
+            self._remember(request, reason, reply.json["done"])
+        elif reply.status == 404:
+            self.memory.used.add(reason)
+            if asked == 1:
+                self.memory.unexpected.append(f"a plan of one's own is gone: {request}")
+        else:
+            self.memory.refused.add(reason)
+        return reply
+
+    def _remember(self, request: dict[str, str], reason: str, done: Any) -> None:
+        self.memory.done[reason] = done
+        if request["kind"] != "undo":
+            self.memory.acts.append(done["resolution"]["id"] if done["resolution"] else done["mergeId"])
+        self.count(" ".join(filter(None, (request["kind"], request.get("action")))))
 
 
 def sign_in(caller: Caller) -> None:
@@ -209,25 +223,27 @@ ACTS: tuple[Callable[[Caller], None], ...] = (sign_in, sign_in, contest, contest
 
 def _visitor(caller: Caller) -> tuple[str, str] | None:
     """Somebody nobody knows, half of the time with a history."""
-    made = caller.ask("visit", "POST", f"/sdk/v2/apps/{caller.acme.app_id}/appusers", {})
-    if made is None or made.status != 201:
+    made = caller.insist("visit", "POST", f"/sdk/v2/apps/{caller.acme.app_id}/appusers", {})
+    if made is None:
         return None
-    user_id = made.json["appUser"]["_id"]
+    user_id = made["appUser"]["_id"]
     if caller.dice.random() < 0.5:
         _talk(caller, user_id)
-    return user_id, made.json["sessionToken"]
+    return user_id, made["sessionToken"]
 
 
 def _log_in(caller: Caller, external_id: str, email: str, visitor: tuple[str, str] | None) -> str | None:
-    """The user's id when she got in."""
+    """Ask until somebody answers: the same login sent twice has the effect of one (R6). The user's id if she got in."""
     memory = caller.memory
     body: dict[str, Any] = {"client": {"id": new_guid(), "platform": "web"}} if caller.dice.random() < 0.5 else {}
     if visitor is not None:
         body |= {"appUserId": visitor[0], "sessionToken": visitor[1]}
-    with memory.lock:
-        memory.tried[email, external_id] += 1
     token = caller.acme.key.sign(scope="user", external_id=external_id, email=email, email_verified=True)
-    reply = caller.ask("login", "POST", f"/sdk/v2/apps/{caller.acme.app_id}/login", body, bearer(token))
+    path, reply = f"/sdk/v2/apps/{caller.acme.app_id}/login", None
+    while reply is None and not caller.enough.is_set():
+        with memory.lock:
+            memory.tried[email, external_id] += 1
+        reply = caller.ask("login", "POST", path, body, bearer(token))
     if reply is not None and reply.status == 409:
         with memory.lock:
             memory.contested[email, external_id] += 1
@@ -249,6 +265,5 @@ def _talk(caller: Caller, user_id: str) -> None:
 def _say(caller: Caller, conversation: str) -> None:
     path = f"/v2/apps/{caller.acme.app_id}/conversations/{conversation}/messages"
     said = {"author": {"type": "business"}, "content": {"type": "text", "text": "hello"}}
-    reply = caller.ask("message", "POST", path, said, caller.acme.as_backend)
-    if reply is not None and reply.status == 201:
+    if caller.insist("message", "POST", path, said, caller.acme.as_backend) is not None:
         caller.count("message")
