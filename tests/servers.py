@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from urllib.parse import urlsplit, urlunsplit
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -64,6 +64,19 @@ async def eventually(condition: Callable[[], bool], *, what: str, timeout_s: flo
         await asyncio.sleep(_POLL_S)
 
 
+class Child(Protocol):
+    """A process that was started, as far as it is asked: `subprocess.Popen` is one."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def returncode(self) -> int | None: ...
+    def poll(self) -> int | None: ...
+    def send_signal(self, sig: int, /) -> None: ...
+    def kill(self) -> None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
 class _Process:
     """One child process at a port of 127.0.0.1, with its output in a log file."""
 
@@ -73,7 +86,7 @@ class _Process:
         self.folder = folder
         self.port = 0
         self._log = folder / f"{self.name}.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Child | None = None
 
     def _command(self) -> list[str]:
         raise NotImplementedError
@@ -85,10 +98,7 @@ class _Process:
         """Start and wait until ready, on a new free port when another process took the first."""
         for attempt in range(3):
             self.port = self.port if attempt == 0 and self.port else free_port()
-            with self._log.open("ab") as log:
-                self._process = subprocess.Popen(
-                    self._command(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **how
-                )
+            self._process = self._spawn(self._command(), **how)
             try:
                 wait_until(self._is_ready_or_gone, what=f"{self.name} is ready")
             except AssertionError as late:
@@ -99,6 +109,10 @@ class _Process:
             if "ddress already in use" not in self.log_text():
                 break
         raise NotStarted(f"{self.name} ended with status {self._process and self._process.returncode}\n{self._tail()}")
+
+    def _spawn(self, command: list[str], **how: Any) -> Child:
+        with self._log.open("ab") as log:
+            return subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **how)
 
     def _is_ready_or_gone(self) -> bool:
         assert self._process is not None

@@ -13,8 +13,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from tests.e2e.acme import server_on
+from tests.e2e.acme import ENVIRONMENT
 from tests.e2e.hooks import PRIVATE_TOO, Listening, listening
+from tests.forked import ForkedServer
 from tests.receivers import Received, receiver
 from tests.servers import wait_until
 
@@ -69,7 +70,7 @@ def test_whatever_was_answered_is_there_and_every_event_arrives(tmp_path: Path) 
 def kill_again_and_again(folder: Path, number: int) -> None:
     dice, kills = random.Random(number), KILLS // SERVERS
     file = folder / f"{number}.db"
-    with receiver() as receives, server_on(f"sqlite:///{file}", **PRIVATE_TOO) as server:
+    with receiver() as receives, ForkedServer(f"sqlite:///{file}", env=ENVIRONMENT | PRIVATE_TOO) as server:
         shop = listening(server, receives)
         posting = [Posting(shop) for _ in range(POSTING)]
         for thread in posting:
