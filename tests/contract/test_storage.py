@@ -123,6 +123,20 @@ async def test_a_contested_email_leaves_one_case_and_nothing_else(world_on_both:
     assert [(c.claimant, c.count) for c in await world.open_cases()] == [("5678", 2)]
 
 
+async def test_contested_logins_at_once_are_each_counted_and_each_leave_evidence(world_on_both: World) -> None:
+    world = world_on_both
+    await world.log_in(claims("1234", "ada@example.com"))
+    with pytest.raises(EmailContested):
+        await world.log_in(claims("5678", "ada@example.com"))
+    logins = (world.log_in(claims("5678", "ada@example.com"), device(f"phone-{number}")) for number in range(8))
+    outcomes = await asyncio.gather(*logins, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [EmailContested] * 8
+    found = await world.snapshot()
+    assert [case["count"] for case in found["conflicts"]] == [9]
+    assert sorted(row["number"] for row in found["conflict_evidence"]) == list(range(1, 10))
+    assert {row["device_guid"] for row in found["conflict_evidence"]} == {None, *(f"phone-{n}" for n in range(8))}
+
+
 async def test_a_claim_yields_and_merged_users_emails_count_as_the_survivors(world_on_both: World) -> None:
     world = world_on_both
     claimant = await world.user("c")

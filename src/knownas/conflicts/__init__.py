@@ -232,7 +232,10 @@ class Conflicts(Protocol):
         ...
 
     def add_evidence(self, case_id: str, evidence: Evidence) -> None:
-        """Hold one attempt; it takes the place of an older one once there are many."""
+        """Hold one attempt; it takes the place of an older one once there are many.
+
+        Loses its race when another attempt has its number by now.
+        """
         ...
 
 

@@ -49,7 +49,8 @@ ADD_EVIDENCE: Final = """
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
     ON CONFLICT (app_id, case_id, slot) DO UPDATE SET number = excluded.number, asserted_by = excluded.asserted_by,
         outcome = excluded.outcome, device_guid = excluded.device_guid, platform = excluded.platform,
-        info = excluded.info, seen_at = excluded.seen_at"""
+        info = excluded.info, seen_at = excluded.seen_at
+    WHERE conflict_evidence.number < excluded.number"""
 SHADOW: Final = """
     SELECT outcome, shadow_outcome, count(*), CAST(sum(count) AS BIGINT), max(id) FROM conflicts
     WHERE app_id = $1 AND shadow_policy = $2 GROUP BY outcome, shadow_outcome ORDER BY outcome, shadow_outcome"""
@@ -156,10 +157,11 @@ class ConflictRows:
         self._unit.fresh[case.id] = (fresh[0], tuple(params))
 
     def add_evidence(self, case_id: str, evidence: Evidence) -> None:
-        """Hold the attempt, in its slot."""
+        """Hold the attempt, in its slot; it loses its race when another attempt has its number."""
         self._unit.hold(
             ADD_EVIDENCE, case_id, slot_of(evidence.number), evidence.number, evidence.asserted_by, evidence.outcome,
             evidence.device_guid, evidence.platform, msgspec.json.encode(evidence.info).decode(), evidence.seen_at,
+            must=True,
         )  # fmt: skip
 
 
