@@ -8,6 +8,8 @@ import pytest
 from knownas.audit.verify import verify_audit
 from knownas.conflicts import Case, EmailContested
 from knownas.conflicts.set_policy import PolicyChanges, set_policy
+from knownas.conversations import ConversationChanges, Invitation, Reference
+from knownas.conversations.create import create_conversation
 from knownas.errors import DomainError
 from knownas.identities.provenance import explain_identities
 from knownas.plans import Done, Plan, PlanNotFound, PlanRequest, PlanStale, ReasonMissing
@@ -170,6 +172,23 @@ async def test_a_chain_of_merges_is_undone_from_its_end(world: World) -> None:
     await act(world, kind="undo", act_id=outer.merge_id)
     assert (await world.get("c")).id == (await world.get("b")).id
     await act(world, kind="undo", act_id=inner.merge_id)
+    assert rows_of(await world.snapshot()) == before
+
+
+async def test_a_conversation_does_not_part_with_another_users_in_it(world: World) -> None:
+    """`a` had none, so `b`'s became hers, and `c`'s was united with that: parted first, `b` would see `c`'s."""
+    users = {who: (await world.log_in(claims(who), device(who))).user.id for who in ("a", "b", "c")}
+    for who in ("b", "c"):
+        await world.do(
+            create_conversation, "personal", [Invitation(Reference(user_id=users[who]))], ConversationChanges()
+        )
+    before = rows_of(await world.snapshot())
+    first = await act(world, kind="merge", surviving="a", discarded="b")
+    second = await act(world, kind="merge", surviving="a", discarded="c")
+    with pytest.raises(CannotUndo, match=f"user {users['c']} .*undo that merge first"):
+        await plan(world, kind="undo", act_id=first.merge_id)
+    await act(world, kind="undo", act_id=second.merge_id)
+    await act(world, kind="undo", act_id=first.merge_id)
     assert rows_of(await world.snapshot()) == before
 
 

@@ -48,6 +48,8 @@ async def foresee_unmerge(tx: Transaction, merge: Merge) -> ForeseenUnmerge:
     if discarded.merged_into != merge.surviving:
         raise CannotUndo("The two users are not one any more")
     parting = await _parting(tx, merge.before.get("conversations"))
+    if parting is None:
+        await _check_alone(tx, discarded)
     does = (
         f"{sentence(named(discarded))} is a user of her own again, with what she had before the merge.",
         f"What was written since the merge stays with {named(surviving)}.",
@@ -84,6 +86,21 @@ def without(metadata: dict[str, Any], merge: Merge, discarded: dict[str, Any]) -
     had: dict[str, Any] = merge.before["metadata"]
     given = {key: value for key, value in discarded.items() if key not in had and key not in merge.discarded_metadata}
     return {key: value for key, value in metadata.items() if key not in given or value != given[key]}
+
+
+async def _check_alone(tx: Transaction, discarded: User) -> None:
+    """Refuse to take away a conversation into which somebody else's was united since: hers would go along, and show.
+
+    Raises CannotUndo.
+    """
+    members = await tx.users.members(discarded)
+    default = await tx.conversations.default_of(members)
+    for conversation_id in await tx.conversations.family(default.id) if default else ():
+        holder = await tx.conversations.default_holder(conversation_id)
+        if holder is not None and holder not in members:
+            raise CannotUndo(
+                f"The conversation of user {holder} was united with the discarded user's since: undo that merge first"
+            )
 
 
 async def _parting(tx: Transaction, before: dict[str, Any] | None) -> Parting | None:
