@@ -48,8 +48,9 @@ class Memory:
     acts: list[str] = field(default_factory=list)
     replies: int = 0
     acts_begun: int = 0
+    """How often somebody has asked for a plan to be carried out."""
     answered: Counter[str] = field(default_factory=Counter)
-    """Acts that were done, by what they are."""
+    """What was done, by what it is."""
     tried: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Logins by e-mail and external id, answered or not."""
     contested: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -92,6 +93,7 @@ class Caller:
             reply = Reply(answer.status, answer.headers, answer.read())
         except (OSError, http.client.HTTPException):
             self._connection.close()
+            self._connection.port = self.acme.server.port
             self.enough.wait(0.01)
             return None
         with self.memory.lock:
