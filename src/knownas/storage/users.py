@@ -193,10 +193,10 @@ class UserRows:
         self._unit.hold(REMOVE_USER, user.id, user.revision, must=True)
 
     def unmake(self, user: User) -> None:
-        """Hold the removal of her rows and of her stream."""
+        """Hold the removal of her rows and of her stream, after what is held so far: an identity may just leave her."""
         self.remove(user)
         self.remove_rows([user.id])
-        self._unit.hold("DELETE FROM events WHERE app_id = $1 AND stream = $2", user.id)
+        self._unit.hold("DELETE FROM events WHERE app_id = $1 AND stream = $2", user.id, ordered=True)
 
     def remove_rows(self, members: list[str]) -> None:
         """Hold the removal of the rows that carry these ids."""
