@@ -114,12 +114,11 @@ UNCOUNT_ALL: Final = """
 LESS_UNREAD: Final = """
     UPDATE participants
     SET unread_count = (
-        SELECT CASE WHEN participants.unread_count > there.unread
-            THEN participants.unread_count - there.unread ELSE 0 END
+        SELECT CASE WHEN participants.unread_count > gone.count THEN participants.unread_count - gone.count ELSE 0 END
         FROM (
-            SELECT CAST(coalesce(sum(p.unread_count), 0) AS BIGINT) AS unread FROM participants p
-            WHERE p.app_id = $1 AND p.conversation_id = $4
-        ) there
+            SELECT CAST(coalesce(sum(m.unread_count), 0) AS BIGINT) AS count FROM participants m
+            WHERE m.app_id = $1 AND m.conversation_id = $4
+        ) gone
     )
     WHERE app_id = $1 AND conversation_id = $2 AND id = $3 AND (last_read IS NULL OR last_read < $5)"""
 REMOVE_PARTICIPANT: Final = f"DELETE FROM participants WHERE {_HERS.format(operator='IN')}"  # noqa: S608

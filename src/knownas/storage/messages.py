@@ -70,14 +70,14 @@ LESS_UNREAD_ABOVE: Final = """
             SELECT max(m.created_at) FROM merges m
             WHERE m.app_id = $1 AND m.surviving = participants.user_id AND m.undone_at IS NULL))
         AND conversation_id IN (
-            WITH RECURSIVE family(id) AS (
+            WITH RECURSIVE up(id) AS (
                 SELECT c.merged_into FROM conversations c
                 WHERE c.app_id = $1 AND c.id = $2 AND c.merged_into IS NOT NULL
                 UNION
-                SELECT c.merged_into FROM conversations c JOIN family f ON c.app_id = $1 AND c.id = f.id
+                SELECT c.merged_into FROM conversations c JOIN up ON c.app_id = $1 AND c.id = up.id
                 WHERE c.merged_into IS NOT NULL
             )
-            SELECT id FROM family)"""
+            SELECT id FROM up)"""
 REMOVE_ALL: Final = "DELETE FROM messages WHERE app_id = $1 AND conversation_id IN {ids}"
 NOTHING_UNREAD: Final = "UPDATE participants SET unread_count = 0 WHERE app_id = $1 AND conversation_id IN {ids}"
 CONVERSATIONS_AT_ONCE: Final = 50

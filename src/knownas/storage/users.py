@@ -193,13 +193,16 @@ class UserRows:
         self._unit.hold(REMOVE_USER, user.id, user.revision, must=True)
 
     def unmake(self, user: User) -> None:
-        """Hold the removal of her rows and of her stream, and that what names her as a claimant names nobody yet."""
+        """Hold the removal of her rows and of her stream, and that what names her as a claimant names nobody yet.
+
+        After what is held so far: an identity may just leave her, and the same unit may write those rows.
+        """
         self.remove(user)
         self.remove_rows([user.id])
         for table in ("conflicts", "resolutions"):
             claims = f"UPDATE {table} SET claimant_id = NULL WHERE app_id = $1 AND claimant_id = $2"  # noqa: S608
-            self._unit.hold(claims, user.id, ordered=True)  # the same unit may write these rows
-        self._unit.hold("DELETE FROM events WHERE app_id = $1 AND stream = $2", user.id)
+            self._unit.hold(claims, user.id, ordered=True)
+        self._unit.hold("DELETE FROM events WHERE app_id = $1 AND stream = $2", user.id, ordered=True)
 
     def remove_rows(self, members: list[str]) -> None:
         """Hold the removal of the rows that carry these ids."""
