@@ -6,23 +6,35 @@ from typing import Annotated, Any
 
 import typer
 
+from knownas.audit import Head
 from knownas.cli.database import app_at, with_database
-from knownas.cli.terminal import DatabaseOption, JsonOption, Refused, printable, say, show_fields, show_json, show_table
+from knownas.cli.terminal import (
+    AppOption,
+    DatabaseOption,
+    JsonOption,
+    Refused,
+    printable,
+    say,
+    show_fields,
+    show_json,
+    show_table,
+)
 from knownas.database import Database
 from knownas.http.admin import wire
-from knownas.plans import Done, Plan, PlanRequest, ReasonMissing
+from knownas.plans import NOTE_AT_MOST, Done, Plan, PlanRequest, ReasonMissing
 from knownas.plans.carry_out import carry_out
 from knownas.plans.make import make_plan
 from knownas.resolutions import By
 from knownas.times import iso
 
-AppOption = Annotated[str, typer.Option("--app", help="The app.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it goes into the audit log.", show_default=False)]
-YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
-
-
-_HOW = "look with --dry-run, then say --yes; or do exactly this with knownas carry-out and the plan's id"
+YesOption = Annotated[
+    bool, typer.Option("--yes", help="Do not ask. With --json, or where there is no terminal, nothing is done without.")
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Only show the plan; knownas carry-out does exactly that within the hour.")
+]
+_HOW = "say --yes; or look with --dry-run, and have knownas carry-out do exactly what that showed"
 
 
 def actor() -> str:
@@ -36,29 +48,34 @@ def actor() -> str:
 def act(
     app_id: str, request: PlanRequest, reason: str, *, database: str | None, as_json: bool, yes: bool, dry_run: bool
 ) -> None:
-    """Make a plan, show it, ask unless told not to, and carry out exactly that plan."""
+    """Make a plan, show it, ask unless told not to, and carry out exactly that plan.
+
+    --json never asks, not even on a terminal: what reads it is a program. Whatever is missing is said before a plan is
+    made, so that a refusal leaves nothing behind.
+    """
+    if not dry_run:
+        _refuse_unready(reason, asks=not as_json and sys.stdin.isatty(), as_json=as_json, yes=yes)
     plan = with_database(database, lambda opened: _plan(opened, app_id, request))
+    if not as_json:
+        _show(plan)
     if dry_run:
         if as_json:
             show_json({"plan": wire.plan(plan)})
         else:
-            _show(plan)
+            say(f"\nNothing was done. This does it: knownas carry-out {plan.id} --app {app_id} --reason ...")
         return
-    if not reason.strip():
-        raise ReasonMissing
-    if not yes:
-        if as_json or not sys.stdin.isatty():
-            raise Refused("not_confirmed", f"Nothing was done yet. This is plan {plan.id}: {_HOW}")
-        _show(plan)
-        typer.confirm("\nDo this?", abort=True)
-    elif not as_json:
-        _show(plan)
+    if not yes and not typer.confirm("\nDo this?", err=True):
+        raise Refused("declined", "Nothing was done")
     done = with_database(database, lambda opened: _carry_out(opened, app_id, plan.id, reason))
-    if as_json:
-        show_json({"plan": wire.plan(plan), "done": wire.done(done)})
-        return
-    say("\nDone.")
-    show_fields(_fields(done))
+    _show_done(done, app_id, {"plan": wire.plan(plan)}, as_json=as_json)
+
+
+def _refuse_unready(reason: str, *, asks: bool, as_json: bool, yes: bool) -> None:
+    if not 1 <= len(reason.strip()) <= NOTE_AT_MOST:
+        raise Refused(ReasonMissing.code, f"{ReasonMissing()}. It follows --reason")
+    if not yes and not asks:
+        why = "--json never asks" if as_json else "There is no terminal to ask at"
+        raise Refused("not_confirmed", f"{why}, so nothing was done: {_HOW}")
 
 
 def carry_out_plan(
@@ -69,12 +86,17 @@ def carry_out_plan(
     as_json: JsonOption = False,
 ) -> None:
     """Do exactly what a preview showed, within the hour, unless what it is about has changed since."""
+    _refuse_unready(reason, asks=False, as_json=as_json, yes=True)
     done = with_database(database, lambda opened: _carry_out(opened, app, plan_id, reason))
+    _show_done(done, app, {}, as_json=as_json)
+
+
+def _show_done(done: Done, app_id: str, shown: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        show_json({"done": wire.done(done)})
+        show_json({**shown, "done": wire.done(done)})
         return
-    say("Done.")
-    show_fields(_fields(done))
+    say("\nDone.")
+    show_fields(_fields(done, app_id))
 
 
 def _show(plan: Plan) -> None:
@@ -103,14 +125,14 @@ def _show(plan: Plan) -> None:
         say(f"\nMetadata that does not fit: {names}")
 
 
-def _fields(done: Done) -> list[tuple[str, Any]]:
+def _fields(done: Done, app_id: str) -> list[tuple[str, Any]]:
     fields: list[tuple[str, Any]] = [("user", done.user_id)]
     act_id = done.resolution.id if done.resolution else done.merge_id
     if act_id and done.kind != "undo":
-        fields.append(("undo it with", f"knownas undo {act_id}"))
+        fields.append(("undo it with", f"knownas undo {act_id} --app {app_id}"))
     if done.receipt:
         fields.append(("receipt", done.receipt.id))
-    return [*fields, ("audit entry", f"{done.audit_number}, {done.audit_hash}")]
+    return [*fields, ("audit entry", str(Head(done.audit_number, done.audit_hash)))]
 
 
 async def _plan(database: Database, app_id: str, request: PlanRequest) -> Plan:

@@ -9,6 +9,7 @@ from knownas.merges import Merge
 from knownas.resolutions import Resolution
 from knownas.transaction import Transaction
 from knownas.users import User
+from knownas.users.find import get_user
 
 What = Literal["asserted", "contested", "transferred", "moved", "reassigned", "merged", "undone"]
 _DONE: dict[str, tuple[What, str]] = {
@@ -39,11 +40,24 @@ class Provenance(Struct, frozen=True):
     steps: tuple[Step, ...]
 
 
-async def explain_identities(tx: Transaction, user: User) -> list[Provenance]:
-    """All identities of the user, external ids too, each with its chain in the order of time."""
+async def explain_identities(tx: Transaction, user: User, skip: int = 0, limit: int | None = None) -> list[Provenance]:
+    """The user's identities, external ids too, in the order in which she got them, each with its chain in that of time.
+
+    Without a limit all of them; else at most so many behind the first `skip`.
+    """
     members = await tx.users.members(user)
     merges = {one.discarded: one for one in await tx.merges.of_users(members, MERGES_AT_MOST) if one.undone_at is None}
-    return [await _explain(tx, user, one, merges) for one in await tx.identities.of_users(members)]
+    identities = await tx.identities.of_users(members)
+    wanted = identities[skip:] if limit is None else identities[skip : skip + limit]
+    return [await _explain(tx, user, one, merges) for one in wanted]
+
+
+async def explain_user(
+    tx: Transaction, reference: str, skip: int = 0, limit: int | None = None
+) -> tuple[User, list[Provenance]]:
+    """The same of the user with this id or external id, and the user. Raises UserNotFound."""
+    user = await get_user(tx, reference)
+    return user, await explain_identities(tx, user, skip, limit)
 
 
 async def _explain(tx: Transaction, user: User, identity: Identity, merges: dict[str, Merge]) -> Provenance:
