@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from knownas.audit import Head
 from knownas.audit.verify import verify_audit
 from knownas.conflicts import EmailContested
 from knownas.conflicts.set_policy import PolicyChanges, set_policy
@@ -327,7 +328,7 @@ async def test_the_audit_log_tells_of_each_act_and_notices_a_change(world: World
     assert reasons == [OPERATOR.note] * 2, "of the erasure and of the policy"
     assert verified.erased_details == 1, "the move's: it named her"
     assert (await world.ask(verify_audit, verified.head)).broken is None
-    assert (await world.ask(verify_audit, "f" * 64)).broken is not None
+    assert (await world.ask(verify_audit, Head(3, "f" * 64))).broken is not None
     rows = (await world.snapshot())["audit"]
     assert [row["action"] for row in sorted(rows, key=lambda row: int(row["number"]))] == [
         "resolve.move",

@@ -30,7 +30,10 @@ def test_a_refusal_says_what_to_do(acme: Acme) -> None:
     acme.log_in(acme.token(user), "phone")
     for arguments, words in (
         (("erase", user, "--yes"), "--reason"),
-        (("erase", user, *REASON), "knownas carry-out"),
+        (("erase", user, *REASON), "There is no terminal to ask at"),
+        (("erase", user, *REASON, "--json"), "--json never asks"),
+        (("conflicts", "list", "--after", "zz"), "id of a conflict"),
+        (("audit", "verify", "--expected", "zz"), "A head is"),
         (("undo", "0" * 24, "--yes", *REASON), "no merge or resolution"),
         (("conflicts", "resolve", "0" * 24, "--action", "merge", "--yes", *REASON), "Conflict not found"),
         (("merge", user, user, "--yes", *REASON), "one user already"),
@@ -99,7 +102,7 @@ def test_a_changed_log_is_noticed(tmp_path: Any) -> None:
         database.execute("UPDATE audit SET actor = 'somebody else'")
     broken = run_command("audit", "verify", "--app", acme.app_id, database=server.database)
     assert broken.returncode == 1
-    assert "entry 1: its content is not what was written" in broken.stdout
+    assert "The log was changed, at entry 1: its content is not what was written" in broken.stdout
 
 
 def type_what_it_says(acme: Acme, said: str, name: str, *more: str) -> str:

@@ -155,7 +155,7 @@ def test_events_can_be_read_again_from_a_cursor(shop: Listening) -> None:
             break
         assert len(page["events"]) <= 4
         seen += page["events"]
-        after = ["--after", page["cursor"]]
+        after = ["--after", page["next"]]
     posted = [event["body"]["message"]["id"] for event in seen if event["type"] == "message.posted"]
     assert posted == sent
 

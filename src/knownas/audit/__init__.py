@@ -4,14 +4,43 @@ What is personal about an entry lies beside it. The chain holds a salted commitm
 (R10) and the chain still be verified; and nobody can guess from the commitment what was there.
 """
 
+import re
 from hashlib import sha256
 from typing import Any, Final, Protocol
 
 import msgspec
 from msgspec import Struct
 
+from knownas.errors import DomainError
+
 BEGINNING: Final = "0" * 64
 """What the first entry names as the one before."""
+NUMBER_AT_MOST: Final = 10**15 - 1
+
+
+class Head(Struct, frozen=True):
+    """A place in the chain: an entry's number and hash. Who notes it down can tell later that it was not changed."""
+
+    number: int
+    hash: str
+
+    def __str__(self) -> str:
+        return f"{self.number}-{self.hash}"
+
+
+ORIGIN: Final = Head(0, BEGINNING)
+_HEAD: Final = re.compile(r"(0|[1-9][0-9]{0,14})-([0-9a-f]{64})")
+
+
+def head_of(text: str) -> Head:
+    """The head that prints as `text`. Raises InvalidHead. Pure."""
+    parts = _HEAD.fullmatch(text)
+    if parts is None:
+        raise InvalidHead
+    head = Head(int(parts[1]), parts[2])
+    if not head.number and head != ORIGIN:
+        raise InvalidHead
+    return head
 
 
 class Entry(Struct, frozen=True):
@@ -32,6 +61,18 @@ class Entry(Struct, frozen=True):
     hash: str
     salt: str | None = None
     details: dict[str, Any] | None = None
+
+
+class InvalidHead(DomainError):
+    """Not a head that we have ever given."""
+
+    kind = "invalid"
+    code = "bad_request"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A head is the number of an entry, a hyphen and 64 hexadecimal digits; take it from an earlier answer"
+        )
 
 
 class Audit(Protocol):

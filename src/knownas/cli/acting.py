@@ -6,20 +6,35 @@ from typing import Annotated, Any
 
 import typer
 
+from knownas.audit import Head
 from knownas.cli.database import app_at, with_database
-from knownas.cli.terminal import DatabaseOption, JsonOption, Refused, printable, say, show_fields, show_json, show_table
+from knownas.cli.terminal import (
+    AppOption,
+    DatabaseOption,
+    JsonOption,
+    Refused,
+    printable,
+    say,
+    show_fields,
+    show_json,
+    show_table,
+)
 from knownas.database import Database
 from knownas.http.admin import wire
-from knownas.plans import Done, Party, Plan, PlanRequest, ReasonMissing
+from knownas.plans import NOTE_AT_MOST, Done, Party, Plan, PlanRequest, ReasonMissing
 from knownas.plans.carry_out import carry_out
 from knownas.plans.make import make_plan
 from knownas.resolutions import By
 from knownas.times import iso
 
-AppOption = Annotated[str, typer.Option("--app", help="The app.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it goes into the audit log.", show_default=False)]
-YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
+YesOption = Annotated[
+    bool, typer.Option("--yes", help="Do not ask. With --json, or where there is no terminal, nothing is done without.")
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Only show the plan; knownas carry-out does exactly that within the hour.")
+]
+_HOW = "say --yes; or look with --dry-run, and have knownas carry-out do exactly what that showed"
 
 
 def actor() -> str:
@@ -33,29 +48,35 @@ def actor() -> str:
 def act(
     app_id: str, request: PlanRequest, reason: str, *, database: str | None, as_json: bool, yes: bool, dry_run: bool
 ) -> None:
-    """Make a plan, show it, ask unless told not to, and carry out exactly that plan."""
+    """Make a plan, show it, ask unless told not to, and carry out exactly that plan.
+
+    --json never asks, not even on a terminal: what reads it is a program. Whatever is missing is said before a plan is
+    made, so that a refusal leaves nothing behind.
+    """
+    if not dry_run:
+        _refuse_unready(reason, asks=not as_json and sys.stdin.isatty(), as_json=as_json, yes=yes)
     plan = with_database(database, lambda opened: _plan(opened, app_id, request))
+    if not as_json:
+        _show(plan)
     if dry_run:
         if as_json:
             show_json({"plan": wire.plan(plan)})
         else:
-            _show(plan)
-            say(f"\nNothing was done. Do exactly this with: {_carry_out_with(plan, app_id)}")
+            how = f'knownas carry-out {plan.id} --app {app_id} --reason "..."'
+            say(f"\nNothing was done. Do exactly this with: {how}")
         return
-    _check_reason(reason)
-    if not as_json:
-        _show(plan)
-    if not yes:
-        if as_json or not sys.stdin.isatty():
-            how = f"say --yes, or do exactly this with: {_carry_out_with(plan, app_id)}"
-            raise Refused("not_confirmed", f"Nothing was done yet, as there is no terminal to ask at. Now {how}")
-        typer.confirm("\nDo this?", abort=True)
+    if not yes and not typer.confirm("\nDo this?", err=True):
+        raise Refused("declined", "Nothing was done")
     done = with_database(database, lambda opened: _carry_out(opened, app_id, plan.id, reason))
-    if as_json:
-        show_json({"plan": wire.plan(plan), "done": wire.done(done)})
-        return
-    say("")
-    _tell(done, app_id)
+    _show_done(done, app_id, {"plan": wire.plan(plan)}, as_json=as_json)
+
+
+def _refuse_unready(reason: str, *, asks: bool, as_json: bool, yes: bool) -> None:
+    if not 1 <= len(reason.strip()) <= NOTE_AT_MOST:
+        raise Refused(ReasonMissing.code, f'{ReasonMissing()}. Say it with --reason "..."')
+    if not yes and not asks:
+        why = "--json never asks" if as_json else "There is no terminal to ask at"
+        raise Refused("not_confirmed", f"{why}, so nothing was done: {_HOW}")
 
 
 def carry_out_plan(
@@ -66,22 +87,23 @@ def carry_out_plan(
     as_json: JsonOption = False,
 ) -> None:
     """Do exactly what a preview showed, within the hour, unless what it is about has changed since."""
-    _check_reason(reason)
+    _refuse_unready(reason, asks=False, as_json=as_json, yes=True)
     done = with_database(database, lambda opened: _carry_out(opened, app, plan_id, reason))
+    _show_done(done, app, {}, as_json=as_json)
+
+
+def _show_done(done: Done, app_id: str, shown: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        show_json({"done": wire.done(done)})
+        show_json({**shown, "done": wire.done(done)})
         return
-    _tell(done, app)
-
-
-def _check_reason(reason: str) -> None:
-    """Say how a reason is given here; what counts as one, the core knows."""
-    if not reason.strip():
-        raise Refused(ReasonMissing.code, 'Say why, with --reason "...": it is kept in the audit log')
-
-
-def _carry_out_with(plan: Plan, app_id: str) -> str:
-    return f'knownas carry-out {plan.id} --app {app_id} --reason "..."'
+    fields: list[tuple[str, Any]] = [("user", done.user_id)]
+    if done.receipt:
+        fields.append(("receipt", done.receipt.id))
+    say("\nDone." if shown else "Done.")
+    show_fields([*fields, ("audit entry", str(Head(done.audit_number, done.audit_hash)))])
+    act_id = done.resolution.id if done.resolution else done.merge_id
+    if act_id and done.kind != "undo":  # a line of its own, which no table breaks in two
+        say(f'Undo it with: knownas undo {act_id} --app {app_id} --reason "..."')
 
 
 def _show(plan: Plan) -> None:
@@ -118,18 +140,6 @@ def _has(party: Party) -> str:
     )
     has = [f"{number} {what}{'' if number == 1 else 's'}" for number, what in counted if number]
     return ", ".join(has) or "nothing yet"
-
-
-def _tell(done: Done, app_id: str) -> None:
-    """What was done; the command that takes it back is a line of its own, which no table breaks in two."""
-    fields: list[tuple[str, Any]] = [("user", done.user_id)]
-    if done.receipt:
-        fields.append(("receipt", done.receipt.id))
-    say("Done.")
-    show_fields([*fields, ("audit entry", f"{done.audit_number}, {done.audit_hash}")])
-    act_id = done.resolution.id if done.resolution else done.merge_id
-    if act_id and done.kind != "undo":
-        say(f'Undo it with: knownas undo {act_id} --app {app_id} --reason "..."')
 
 
 async def _plan(database: Database, app_id: str, request: PlanRequest) -> Plan:

@@ -6,13 +6,25 @@ import typer
 from msgspec import UNSET
 
 from knownas.apps import App, ConflictPolicy
-from knownas.cli.acting import AppOption, DryRunOption, ReasonOption, YesOption, act, actor
+from knownas.cli.acting import DryRunOption, ReasonOption, YesOption, act, actor
 from knownas.cli.database import app_at, with_database
-from knownas.cli.terminal import DatabaseOption, JsonOption, Refused, say, show_fields, show_json, show_table
-from knownas.conflicts import LISTED_AT_MOST, Case, CaseNotFound, CaseState, Evidence, ShadowCount
+from knownas.cli.terminal import (
+    AppOption,
+    DatabaseOption,
+    JsonOption,
+    Refused,
+    go_on,
+    say,
+    show_fields,
+    show_json,
+    show_table,
+)
+from knownas.conflicts import LISTED_AT_MOST, Case, CaseState, Evidence, ShadowCount
+from knownas.conflicts.find import get_case, list_cases
 from knownas.conflicts.set_policy import PolicyChanges, set_policy
 from knownas.database import Database
 from knownas.http.admin import wire
+from knownas.ids import is_id
 from knownas.plans import PlanRequest
 from knownas.plans.party import named
 from knownas.resolutions import By, Resolution
@@ -35,18 +47,25 @@ def list_some(
     as_json: JsonOption = False,
 ) -> None:
     """List conflicts, oldest first: the open ones, unless told otherwise."""
+    if after is not None and not is_id(after):
+        raise Refused("bad_request", "--after is the id of a conflict, 24 hexadecimal digits")
     wanted = None if everything else state
-    found = with_database(database, lambda opened: _page(opened, app, wanted, after, limit))
+    found = with_database(database, lambda opened: _page(opened, app, wanted, after, limit + 1))
+    page = wire.page("conflicts", [wire.case(one) for one in found], limit, after)
     if as_json:
-        show_json({"conflicts": [wire.case(one) for one in found]})
+        show_json(page)
         return
     if not found:
-        say("No conflicts.")
+        say("No conflicts." if wanted is None else f"No {wanted} conflicts.")
         return
     show_table(
         ("conflict", "identity", "claimed by", "times", "last seen", "state"),
-        [(one.id, f"{one.type} {one.value}", one.claimant, one.count, iso(one.last_seen), one.state) for one in found],
+        [
+            (one.id, f"{one.type} {one.value}", one.claimant, one.count, iso(one.last_seen), one.state)
+            for one in found[:limit]
+        ],
     )
+    go_on(page)
 
 
 @commands.command("show")
@@ -59,13 +78,7 @@ def show(
     """Show one conflict: both sides, every attempt that is kept, and what was done about it."""
     case, owner, attempts, done = with_database(database, lambda opened: _whole(opened, app, conflict))
     if as_json:
-        show_json(
-            {
-                "conflict": wire.case(case),
-                "evidence": [wire.evidence(one) for one in attempts],
-                "resolutions": [wire.resolution(one) for one in done],
-            }
-        )
+        show_json(wire.whole_case(case, attempts, done))
         return
     show_fields(
         [
@@ -194,10 +207,7 @@ def erase(
 
 
 async def _page(database: Database, app_id: str, state: CaseState | None, after: str | None, limit: int) -> list[Case]:
-    async def page(tx: Transaction) -> list[Case]:
-        return await tx.conflicts.page(state, after=after, before=None, limit=limit)
-
-    return await database.read(await app_at(database, app_id), page)
+    return await database.read(await app_at(database, app_id), list_cases, state, after, limit)
 
 
 Whole = tuple[Case, User | None, list[Evidence], list[Resolution]]
@@ -205,11 +215,8 @@ Whole = tuple[Case, User | None, list[Evidence], list[Resolution]]
 
 async def _whole(database: Database, app_id: str, case_id: str) -> Whole:
     async def whole(tx: Transaction) -> Whole:
-        case = await tx.conflicts.by_id(case_id)
-        if case is None:
-            raise CaseNotFound
-        owner = await tx.users.by_id(case.owner_id)
-        return case, owner, await tx.conflicts.evidence(case_id), await tx.resolutions.of_case(case_id)
+        case, evidence, resolutions = await get_case(tx, case_id)
+        return case, await tx.users.by_id(case.owner_id), evidence, resolutions
 
     return await database.read(await app_at(database, app_id), whole)
 

@@ -1,21 +1,23 @@
 """`knownas events`: what happened in an app, in the order in which it was committed."""
 
+import sys
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
+from knownas.apps import App
 from knownas.cli.database import app_at, with_database
-from knownas.cli.terminal import DatabaseOption, JsonOption, Refused, say, show_json, show_table
+from knownas.cli.terminal import AppOption, DatabaseOption, JsonOption, Refused, progress, say, show_json, show_table
 from knownas.cli.times import time_of
 from knownas.database import Database
 from knownas.deliveries import BEGINNING, LISTED_AT_MOST, Cursor, Recorded, cursor_of
 from knownas.deliveries.redeliver import list_events, start_at
-from knownas.http.wire import iso
+from knownas.http.admin import wire
 from knownas.storage.chance import now_ms
+from knownas.times import iso
 
-AppOption = Annotated[str, typer.Option("--app", help="The app.")]
 commands = typer.Typer(
     help="Events: what happened, in the order of commit, for as long as it is kept.", no_args_is_help=True
 )
@@ -38,18 +40,15 @@ def list_some(
 
     An answer with no events means that there are none yet behind the cursor; the same cursor will find what comes.
     """
-    if after is not None and since is not None:
-        raise Refused("bad_request", "Begin in one way: --after or --since")
-    start = cursor_of(after) if after is not None else BEGINNING
-    from_time = time_of(since, "--since", now_ms()) if since is not None else None
-    found = with_database(database, lambda opened: _list(opened, app, start, from_time, limit))
-    cursor = str(found[-1].cursor if found else start)
+    begin = _begin(after, since)
+    start, found = with_database(database, lambda opened: _list(opened, app, begin, limit + 1))
+    page = wire.page("events", [_shown(event) for event in found], limit, str(start), place="cursor")
     if as_json:
-        show_json({"events": [_shown(event) for event in found], "cursor": cursor})
+        show_json(page)
         return
-    rows = [(iso(event.created_at), event.id, event.type, event.stream, event.seq) for event in found]
+    rows = [(iso(event.created_at), event.id, event.type, event.stream, event.seq) for event in found[:limit]]
     show_table(("time", "event", "type", "stream", "seq"), rows)
-    say(f"\nGo on with: --after {cursor}")
+    say(f"\n{'There is more' if page['hasMore'] else 'What comes later'}: --after {page['next']}")
 
 
 @commands.command("replay")
@@ -63,15 +62,23 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     """Print every event up to now, oldest first, one JSON object a line; with --json, one document."""
-    if after is not None and since is not None:
-        raise Refused("bad_request", "Begin in one way: --after or --since")
-    start = cursor_of(after) if after is not None else BEGINNING
-    from_time = time_of(since, "--since", now_ms()) if since is not None else None
+    begin = _begin(after, since)
     kept: list[dict[str, Any]] = []
     tell = kept.append if as_json else _say_line
-    cursor = with_database(database, lambda opened: _replay(opened, app, start, from_time, tell))
+    # On a terminal the lines themselves show that it goes on.
+    quiet = as_json or sys.stdout.isatty()
+    cursor = with_database(database, lambda opened: _replay(opened, app, begin, tell, quiet=quiet))
     if as_json:
-        show_json({"events": kept, "cursor": str(cursor)})
+        show_json({"events": kept, "hasMore": False, "next": str(cursor)})
+
+
+def _begin(after: str | None, since: str | None) -> Cursor | int:
+    """Where to begin: behind a cursor, or at a time in milliseconds."""
+    if after is not None and since is not None:
+        raise Refused("bad_request", "Begin in one way: --after or --since")
+    if since is not None:
+        return time_of(since, "--since", now_ms())
+    return cursor_of(after) if after is not None else BEGINNING
 
 
 def _say_line(event: dict[str, Any]) -> None:
@@ -79,35 +86,31 @@ def _say_line(event: dict[str, Any]) -> None:
 
 
 async def _replay(
-    database: Database, app_id: str, cursor: Cursor, since: int | None, tell: Callable[[dict[str, Any]], None]
+    database: Database, app_id: str, begin: Cursor | int, tell: Callable[[dict[str, Any]], None], *, quiet: bool
 ) -> Cursor:
     app = await app_at(database, app_id)
-    if since is not None:
-        cursor = await database.read(app, start_at, since)
+    cursor, count = await _start(database, app, begin), 0
     until = now_ms()  # what comes while this runs is for the next time, or a busy app would have no end
-    while found := await database.read(app, list_events, cursor, LISTED_AT_MOST):
-        for event in found:
-            tell(_shown(event))
-        cursor = found[-1].cursor
-        if found[-1].created_at > until:
-            break
+    with progress("replaying", quiet=quiet) as how_far:
+        while found := await database.read(app, list_events, cursor, LISTED_AT_MOST):
+            for event in found:
+                tell(_shown(event))
+            cursor, count = found[-1].cursor, count + len(found)
+            how_far(f"{count} events")
+            if found[-1].created_at > until:
+                break
     return cursor
 
 
-async def _list(database: Database, app_id: str, start: Cursor, since: int | None, limit: int) -> list[Recorded]:
+async def _list(database: Database, app_id: str, begin: Cursor | int, limit: int) -> tuple[Cursor, list[Recorded]]:
     app = await app_at(database, app_id)
-    if since is not None:
-        start = await database.read(app, start_at, since)
-    return await database.read(app, list_events, start, limit)
+    start = await _start(database, app, begin)
+    return start, await database.read(app, list_events, start, limit)
+
+
+async def _start(database: Database, app: App, begin: Cursor | int) -> Cursor:
+    return begin if isinstance(begin, Cursor) else await database.read(app, start_at, begin)
 
 
 def _shown(event: Recorded) -> dict[str, Any]:
-    return {
-        "id": event.id,
-        "type": event.type,
-        "createdAt": iso(event.created_at),
-        "stream": event.stream,
-        "seq": event.seq,
-        "cursor": str(event.cursor),
-        "body": msgspec.json.decode(event.body),
-    }
+    return wire.event(event) | {"body": msgspec.json.decode(event.body)}

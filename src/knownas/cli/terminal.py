@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any, Final
 
 import typer
@@ -25,6 +26,7 @@ DatabaseOption = Annotated[
         show_default="sqlite:///./knownas.db",
     ),
 ]
+AppOption = Annotated[str, typer.Option("--app", help="The app.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, errors too.")]
 
 
@@ -91,6 +93,21 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     for row in rows:
         table.add_row(*(Text(printable(value)) for value in row))
     _console().print(table)
+
+
+@contextmanager
+def progress(what: str, *, quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """Show on standard error, when it is a terminal, that something goes on; the function says how far it is."""
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    console.quiet = quiet or not console.is_terminal
+    with console.status(what) as status:
+        yield lambda how_far: status.update(f"{what}: {how_far}")
+
+
+def go_on(page: dict[str, Any]) -> None:
+    """Say how to see the rest, where a page is not all there is."""
+    if page["hasMore"]:
+        say(f"\nThere is more: --after {page['next']}")
 
 
 def printable(value: object) -> str:

@@ -6,11 +6,11 @@ import typer
 
 from knownas.apps import App
 from knownas.cli.database import app_at, with_database
-from knownas.cli.terminal import DatabaseOption, JsonOption, Refused, say, show_fields, show_json
+from knownas.cli.terminal import AppOption, DatabaseOption, JsonOption, Refused, say, show_fields, show_json
 from knownas.database import Database
 from knownas.devices import Device
 from knownas.devices.clients import list_devices
-from knownas.http.wire import iso
+from knownas.times import iso
 from knownas.transaction import Transaction
 from knownas.users import User, UserNotFound
 from knownas.users.find import get_user, list_by_email
@@ -22,7 +22,7 @@ commands = typer.Typer(help="Users: whom a business talks to.", no_args_is_help=
 
 @commands.command("find")
 def find(
-    app: Annotated[str, typer.Option("--app", help="The app.")],
+    app: AppOption,
     reference: Annotated[str | None, typer.Argument(metavar="[ID]", help="An id or an external id.")] = None,
     external_id: Annotated[str | None, typer.Option("--external-id", help="An external id, exactly.")] = None,
     email: Annotated[str | None, typer.Option("--email", help="An e-mail identity, in any spelling.")] = None,

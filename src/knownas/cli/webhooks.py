@@ -3,18 +3,16 @@
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from knownas.cli.database import app_at, with_database
-from knownas.cli.events import AppOption
-from knownas.cli.terminal import DatabaseOption, JsonOption, Refused, say, show_json, show_table
+from knownas.cli.terminal import AppOption, DatabaseOption, JsonOption, Refused, progress, say, show_json, show_table
 from knownas.cli.times import time_of
 from knownas.database import Database
 from knownas.deliveries import LISTED_AT_MOST, Attempt
 from knownas.deliveries.redeliver import list_attempts, redeliver_event, redeliver_some, start_at
-from knownas.http.wire import iso
 from knownas.main import RENDERER
 from knownas.storage.chance import now_ms
+from knownas.times import iso
 from knownas.transaction import Transaction
 from knownas.webhooks import Webhook
 
@@ -97,12 +95,11 @@ async def _one(database: Database, app_id: str, webhook_id: str, event_id: str) 
 async def _range(database: Database, app_id: str, webhook_id: str, since: int, until: int, *, quiet: bool) -> int:
     app = await app_at(database, app_id)
     cursor, count = await database.read(app, start_at, since), 0
-    console = Console(stderr=True, quiet=quiet or not Console(stderr=True).is_terminal)
-    with console.status("looking through the events") as status:
+    with progress("looking through the events", quiet=quiet) as how_far:
         while True:
             some = await database.write(app, redeliver_some, webhook_id, RENDERER.wants, cursor, since, until)
             count += some.count
-            status.update(f"{count} to be delivered")
+            how_far(f"{count} to be delivered")
             if some.cursor is None:
                 return count
             cursor = some.cursor

@@ -141,7 +141,7 @@ class InvalidCursor(DomainError):
     code = "bad_request"
 
     def __init__(self) -> None:
-        super().__init__("A cursor looks like 0-1234; take it from the output of an earlier command")
+        super().__init__("A cursor looks like 0-1234; take it from an earlier answer")
 
 
 class EventNotFound(DomainError):

@@ -9,6 +9,7 @@ from knownas.merges import Merge
 from knownas.resolutions import Resolution
 from knownas.transaction import Transaction
 from knownas.users import User
+from knownas.users.find import get_user
 
 What = Literal["asserted", "contested", "transferred", "moved", "reassigned", "merged", "undone"]
 _DONE: dict[str, tuple[What, str]] = {
@@ -39,17 +40,29 @@ class Provenance(Struct, frozen=True):
     steps: tuple[Step, ...]
 
 
-async def explain_identities(tx: Transaction, user: User) -> list[Provenance]:
-    """All identities of the user, external ids too, each with its chain in the order of time."""
+async def explain_identities(tx: Transaction, user: User, skip: int = 0, limit: int | None = None) -> list[Provenance]:
+    """The user's identities, external ids too, in the order in which she got them, each with its chain in that of time.
+
+    Without a limit all of them; else at most so many behind the first `skip`.
+    """
     members = await tx.users.members(user)
     merges = {one.discarded: one for one in await tx.merges.of_users(members, MERGES_AT_MOST) if one.undone_at is None}
     identities = await tx.identities.of_users(members)
     acts = [await tx.resolutions.of_identity(one.type, one.key) for one in identities]
     given = {act.claimant: act for some in acts for act in some if act.undone_at is None}
+    told = list(zip(identities, acts, strict=True))
     return [
         await _explain(tx, user, one, about, given.get(one.value) if one.type == "external_id" else None, merges)
-        for one, about in zip(identities, acts, strict=True)
+        for one, about in (told[skip:] if limit is None else told[skip : skip + limit])
     ]
+
+
+async def explain_user(
+    tx: Transaction, reference: str, skip: int = 0, limit: int | None = None
+) -> tuple[User, list[Provenance]]:
+    """The same of the user with this id or external id, and the user. Raises UserNotFound."""
+    user = await get_user(tx, reference)
+    return user, await explain_identities(tx, user, skip, limit)
 
 
 async def _explain(

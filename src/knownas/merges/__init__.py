@@ -91,6 +91,10 @@ class Merges(Protocol):
         """The merges in which one of these users survived or was discarded, undone ones too, newest first."""
         ...
 
+    async def page(self, members: list[str], *, after: str | None, limit: int) -> list[Merge]:
+        """The same merges, oldest first, behind an id."""
+        ...
+
     def undo(self, merge: Merge, actor: str, at: int) -> None:
         """Hold that it was undone; loses its race when it has been already."""
         ...

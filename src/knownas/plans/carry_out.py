@@ -4,7 +4,8 @@ from msgspec import to_builtins
 
 from knownas.audit.append import append
 from knownas.errors import DomainError
-from knownas.plans import NOTE_AT_MOST, Done, PlanNotFound, PlanStale, ReasonMissing
+from knownas.plans import NOTE_AT_MOST, Done, PlanStale, ReasonMissing
+from knownas.plans.find import get_plan
 from knownas.plans.kinds import carry_out_kind, foresee
 from knownas.resolutions import By
 from knownas.transaction import Transaction
@@ -19,9 +20,7 @@ async def carry_out(tx: Transaction, plan_id: str, by: By) -> Done:
     """
     if not 1 <= len(by.note.strip()) <= NOTE_AT_MOST:
         raise ReasonMissing
-    plan = await tx.plans.by_id(plan_id)
-    if plan is None or plan.expires_at <= tx.now:
-        raise PlanNotFound
+    plan = await get_plan(tx, plan_id)
     try:
         foreseen = await foresee(tx, plan.request)
     except DomainError as refusal:

@@ -1,7 +1,7 @@
 """The stored audit log. Nothing here changes or removes an entry; only the details beside it can be erased."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -70,8 +70,16 @@ def _entries(rows: Sequence[Row]) -> list[Entry]:
 
 
 def _entry(row: Row) -> Entry:
+    """The entry, also where somebody has put something unreadable into the table: verification has to say so."""
     app_id, number, id, at, actor, action, subjects, commitment, previous, hash, salt, body = row
+    try:
+        about = msgspec.json.decode(subjects, type=tuple[str, ...])
+    except msgspec.DecodeError:
+        about = (str(subjects),)
+    try:
+        details = None if body is None else msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.DecodeError:
+        details = {"unreadable": str(body)}
     return Entry(
-        app_id, number, id, at, actor, action, msgspec.json.decode(subjects, type=tuple[str, ...]), commitment,
-        previous, hash, salt, None if body is None else msgspec.json.decode(body),
+        app_id, number, id, at, actor, action, about, commitment, previous, hash, salt, details,
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """The stored merge journal."""
 
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -14,7 +15,7 @@ _COLUMNS: Final = """id, surviving, discarded, reason, before, discarded_metadat
 BY_ID: Final = f"SELECT {_COLUMNS} FROM merges WHERE app_id = $1 AND id = $2"  # noqa: S608
 OF_USERS: Final = f"""
     SELECT {_COLUMNS} FROM merges
-    WHERE app_id = $1 AND (surviving IN {{ids}} OR discarded IN {{ids}}) ORDER BY id DESC"""  # noqa: S608
+    WHERE app_id = $1 AND (surviving IN {{ids}} OR discarded IN {{ids}})"""  # noqa: S608
 INSERT_MERGE: Final = """
     INSERT INTO merges (app_id, id, surviving, discarded, reason, before, discarded_metadata, created_at, actor, note)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"""
@@ -38,11 +39,25 @@ class MergeRows:
 
     async def of_users(self, members: list[str], limit: int) -> list[Merge]:
         """Newest first."""
-        found: list[Merge] = []
+        found = await self._of_users(members, "", "DESC", limit)
+        return sorted(found, key=lambda one: one.id, reverse=True)[:limit]
+
+    async def page(self, members: list[str], *, after: str | None, limit: int) -> list[Merge]:
+        """Oldest first."""
+        found = await self._of_users(members, after or "", "ASC", limit)
+        return sorted(found, key=lambda one: one.id)[:limit]
+
+    async def _of_users(
+        self, members: list[str], after: str, order: Literal["ASC", "DESC"], limit: int
+    ) -> Iterable[Merge]:
+        """Each once, `limit` of every chunk of the users, so that the first `limit` of all are among them."""
+        found: dict[str, Merge] = {}
         for some in chunks(members):
-            sql = f"{OF_USERS.replace('{ids}', id_list(some))} LIMIT ${len(some) + 2}"
-            found += [_merge_of(row) for row in await self._unit.rows(sql, *some, limit)]
-        return sorted({merge.id: merge for merge in found}.values(), key=lambda one: one.id, reverse=True)[:limit]
+            of_some = OF_USERS.replace("{ids}", id_list(some))
+            sql = f"{of_some} AND id > ${len(some) + 2} ORDER BY id {order} LIMIT ${len(some) + 3}"
+            merges = [_merge_of(row) for row in await self._unit.rows(sql, *some, after, limit)]
+            found |= {merge.id: merge for merge in merges}
+        return found.values()
 
     def add(self, merge: Merge) -> None:
         """Hold the new entry."""

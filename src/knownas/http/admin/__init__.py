@@ -3,7 +3,7 @@
 from importlib import resources
 from typing import Final
 
-from knownas.http.admin import audit, conflicts, plans, policy, users, webhooks
+from knownas.http.admin import audit, conflicts, erasures, events, plans, policy, users, webhooks
 from knownas.http.admin.errors import render_error
 from knownas.http.call import Answer, Call
 from knownas.http.edge import Facade
@@ -35,11 +35,11 @@ FACADE: Final = Facade(
         ("GET", _APP + "/users/{user}/merges", users.merges),
         ("GET", _APP + "/audit", audit.list_page),
         ("GET", _APP + "/audit/verify", audit.verify),
-        ("GET", _APP + "/erasures", audit.list_receipts),
-        ("GET", _APP + "/erasures/{erasure}", audit.get_receipt),
-        ("GET", _APP + "/events", audit.replay),
+        ("GET", _APP + "/erasures", erasures.list_page),
+        ("GET", _APP + "/erasures/{erasure}", erasures.get),
+        ("GET", _APP + "/events", events.list_page),
         ("POST", _APP + "/webhooks", webhooks.create),
-        ("GET", _APP + "/webhooks", webhooks.list_all),
+        ("GET", _APP + "/webhooks", webhooks.list_page),
         ("GET", _WEBHOOK, webhooks.get),
         ("PATCH", _WEBHOOK, webhooks.update),
         ("DELETE", _WEBHOOK, webhooks.delete),

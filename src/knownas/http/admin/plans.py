@@ -7,11 +7,11 @@ from msgspec import Struct
 from knownas.http.admin import wire
 from knownas.http.admin.scope import acting_on
 from knownas.http.call import Answer, Call, json_answer
-from knownas.plans import Plan, PlanKind, PlanNotFound, PlanRequest
+from knownas.plans import PlanKind, PlanRequest
 from knownas.plans.carry_out import carry_out
+from knownas.plans.find import get_plan
 from knownas.plans.make import make_plan
 from knownas.resolutions import By
-from knownas.transaction import Transaction
 
 
 class PlanBody(Struct, rename="camel", forbid_unknown_fields=True):
@@ -49,7 +49,7 @@ async def create(call: Call) -> Answer:
 async def get(call: Call) -> Answer:
     """GET …/plans/{plan}."""
     app, _ = await acting_on(call)
-    return json_answer({"plan": wire.plan(await call.services.database.read(app, _get, call.params["plan"]))})
+    return json_answer({"plan": wire.plan(await call.services.database.read(app, get_plan, call.params["plan"]))})
 
 
 async def execute(call: Call) -> Answer:
@@ -58,10 +58,3 @@ async def execute(call: Call) -> Answer:
     body = await call.json(ExecuteBody, optional=True)
     done = await call.services.database.write(app, carry_out, call.params["plan"], By(actor, body.reason))
     return json_answer({"done": wire.done(done)})
-
-
-async def _get(tx: Transaction, plan_id: str) -> Plan:
-    plan = await tx.plans.by_id(plan_id)
-    if plan is None or plan.expires_at <= tx.now:
-        raise PlanNotFound
-    return plan

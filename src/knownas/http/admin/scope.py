@@ -1,11 +1,11 @@
 """Who may call the admin API: a key of the app or of its account, and who that is in the audit log."""
 
-from typing import Any, Final
+from typing import Final
 
 from knownas.apps import App
 from knownas.http.app_scope import app_for, caller_with
 from knownas.http.call import Call
-from knownas.http.decode import InvalidBody
+from knownas.http.decode import InvalidBody, shown
 from knownas.ids import is_id
 from knownas.keys import Scope
 
@@ -14,17 +14,25 @@ SIZE: Final = 25
 SIZE_AT_MOST: Final = 100
 
 
-async def acting_on(call: Call) -> tuple[App, str]:
-    """The app in the path, and the actor. Raises what callers and app_scope raise."""
+async def acting_on(call: Call, *parameters: str) -> tuple[App, str]:
+    """The app in the path, and the actor. The query may have these parameters and no other.
+
+    Raises InvalidBody, and what callers and app_scope raise.
+    """
     caller = await caller_with(call, SCOPES)
-    return await app_for(call, caller, call.params["app"]), f"key:{caller.key_id}"
+    app = await app_for(call, caller, call.params["app"])
+    for name in call.query():
+        if name not in parameters:  # a slip of the pen in a filter must not list everything
+            there_is = f"there is {', '.join(parameters)}" if parameters else "this takes none"
+            raise InvalidBody(f"There is no parameter {shown(name, 40)} here: {there_is}")
+    return app, f"key:{caller.key_id}"
 
 
 def text_of(call: Call, name: str) -> str | None:
     """A parameter of the query that is one text, or None where it is not given. Raises InvalidBody."""
     value = call.query().get(name)
     if value is not None and not isinstance(value, str):
-        raise InvalidBody(f"{name} should be given once, as text")
+        raise InvalidBody(f"{name} should be one plain value")
     return value
 
 
@@ -44,14 +52,8 @@ def number_of(call: Call, name: str, default: int, least: int, most: int) -> int
 
 
 def after_of(call: Call) -> str | None:
-    """The id behind which the page begins. Raises InvalidBody."""
+    """The id behind which the page begins: `next` of the page before. Raises InvalidBody."""
     value = text_of(call, "after")
     if value is not None and not is_id(value):
-        raise InvalidBody("after should be the id of the last record of the page before")
+        raise InvalidBody("after should be the next of the page before, an id of 24 hexadecimal digits")
     return value
-
-
-def page(name: str, shown: list[dict[str, Any]], size: int) -> dict[str, Any]:
-    """A page out of one record more than it holds, with where to go on."""
-    kept = shown[:size]
-    return {name: kept, "hasMore": len(shown) > size, "after": kept[-1]["id"] if kept else None}

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from knownas.delivery.signing import make_signing_key
-from knownas.http.admin.scope import acting_on
+from knownas.http.admin import wire
+from knownas.http.admin.scope import acting_on, after_of, size_of
 from knownas.http.call import Answer, Call, json_answer
 from knownas.times import iso
 from knownas.webhooks import Webhook, as_standard
@@ -82,11 +83,13 @@ async def create(call: Call) -> Answer:
     return json_answer({"webhook": shown}, 201)
 
 
-async def list_all(call: Call) -> Answer:
-    """GET …/webhooks: at most ten, so without paging."""
-    app, _ = await acting_on(call)
+async def list_page(call: Call) -> Answer:
+    """GET …/webhooks?after=&limit=: oldest first, of at most ten."""
+    app, _ = await acting_on(call, "after", "limit")
+    after, size = after_of(call), size_of(call)
     found = await call.services.database.read(app, list_event_webhooks)
-    return json_answer({"webhooks": [_shown(webhook) for webhook in found]})
+    shown = [_shown(webhook) for webhook in found if webhook.id > (after or "")]
+    return json_answer(wire.page("webhooks", shown, size, after))
 
 
 async def get(call: Call) -> Answer:

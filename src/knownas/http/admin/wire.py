@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from msgspec import to_builtins
+from msgspec import Raw, to_builtins
 
 from knownas.apps import App
 from knownas.audit import Entry
+from knownas.audit.verify import Verified
 from knownas.conflicts import Case, Evidence, ShadowCount
+from knownas.deliveries import Recorded
 from knownas.erasures import Receipt
 from knownas.identities.provenance import Provenance
 from knownas.merges import Merge
@@ -15,6 +17,15 @@ from knownas.resolutions import Resolution
 from knownas.times import iso
 
 Json = dict[str, Any]
+
+
+def page(name: str, found: list[Json], size: int, after: object, place: str = "id") -> Json:
+    """A list's page, out of one record more than it has room for. `next` is where the next page begins.
+
+    At the end it is where what comes later will begin; on an empty page it is `after`, what was asked for.
+    """
+    kept = found[:size]
+    return {name: kept, "hasMore": len(found) > size, "next": kept[-1][place] if kept else after}
 
 
 def policy(app: App) -> Json:
@@ -56,6 +67,15 @@ def case(one: Case) -> Json:
         "count": one.count,
         "firstSeen": iso(one.first_seen),
         "lastSeen": iso(one.last_seen),
+    }
+
+
+def whole_case(one: Case, attempts: list[Evidence], done: list[Resolution]) -> Json:
+    """A conflict, its evidence and what was done about it."""
+    return {
+        "conflict": case(one),
+        "evidence": [evidence(attempt) for attempt in attempts],
+        "resolutions": [resolution(act) for act in done],
     }
 
 
@@ -176,6 +196,31 @@ def entry(one: Entry) -> Json:
         "commitment": one.commitment,
         "previous": one.previous,
         "hash": one.hash,
+    }
+
+
+def verified(one: Verified) -> Json:
+    """How far the audit log holds."""
+    return {
+        "entries": one.entries,
+        "erasedDetails": one.erased_details,
+        "head": str(one.head),
+        "broken": one.broken,
+        "hasMore": one.more,
+        "next": str(one.head),
+    }
+
+
+def event(one: Recorded) -> Json:
+    """An event of the outbox, with its body as it was committed."""
+    return {
+        "id": one.id,
+        "type": one.type,
+        "createdAt": iso(one.created_at),
+        "stream": one.stream,
+        "seq": one.seq,
+        "cursor": str(one.cursor),
+        "body": Raw(one.body.encode()),
     }
 
 
