@@ -47,6 +47,19 @@ async def test_users_do_not_part_while_one_has_the_others_words(world: World) ->
     assert [await talks_of(world, user) for user in (ada, bob, cyd)] == [[], [of_bob], [of_cyd]]
 
 
+async def test_the_preview_says_when_words_said_since_go_back_too(world: World) -> None:
+    """Only Bob had a conversation, so Ada went on in his."""
+    ada, bob = await world.user("ada"), await world.user("bob")
+    of_bob = await talk_of(world, bob, "Bob's")
+    merge = await act(world, kind="merge", surviving="ada", discarded="bob")
+    undo = PlanRequest("undo", act_id=merge.merge_id)
+    assert (await world.do(make_plan, undo, BY.actor)).preview.warnings == ()
+    draft = Draft(Author("user", ada.id), {"type": "text", "text": "Ada's"})
+    await world.do(post_message, of_bob, draft)
+    [warning] = (await world.do(make_plan, undo, BY.actor)).preview.warnings
+    assert of_bob in warning
+
+
 async def test_a_user_who_was_made_and_unmade_is_named_nowhere(world: World) -> None:
     """Else an erasure of whoever gets her external id next would pass over what names a user who is not there."""
     await world.log_in(claims("ada", "ada@example.com"), device("phone"))

@@ -60,9 +60,7 @@ async def foresee_unmerge(tx: Transaction, merge: Merge) -> ForeseenUnmerge:
         f"user:{discarded.id}": state_of(discarded),
     }
     preview = Preview(
-        does,
-        (await party(tx, surviving, "surviving"),),
-        warnings=("A session that ended with the merge stays ended.",) if discarded.anonymous else (),
+        does, (await party(tx, surviving, "surviving"),), warnings=await _warnings(tx, merge, discarded, parting)
     )
     return ForeseenUnmerge(preview, (surviving.id, discarded.id), relies_on, merge, surviving, discarded, parting)
 
@@ -87,6 +85,18 @@ def without(metadata: dict[str, Any], merge: Merge, discarded: dict[str, Any]) -
     had: dict[str, Any] = merge.before["metadata"]
     given = {key: value for key, value in discarded.items() if key not in had and key not in merge.discarded_metadata}
     return {key: value for key, value in metadata.items() if key not in given or value != given[key]}
+
+
+async def _warnings(tx: Transaction, merge: Merge, discarded: User, parting: Parting | None) -> tuple[str, ...]:
+    """What undoing does not put back, and what it takes along."""
+    found = ["A session that ended with the merge stays ended."] if discarded.anonymous else []
+    # Where only the discarded user had a conversation, there was nothing to unite, and the survivor went on in it.
+    theirs = None if parting else await tx.conversations.default_of(await tx.users.members(discarded))
+    if theirs is not None and (theirs.last_message_at or 0) > merge.created_at:
+        found.append(
+            f"Conversation {theirs.id} is the discarded user's: it goes back with all that was said in it since."
+        )
+    return tuple(found)
 
 
 async def _check_unions(tx: Transaction, merge: Merge, discarded: User, own: str | None) -> None:
