@@ -163,13 +163,16 @@ def seen(snapshot: Snapshot) -> dict[str, Any]:
             len(hers("sessions")),
         ]  # fmt: skip
 
-    return {
-        "users": sorted((of(id) for id, row in users.items() if row["merged_into"] is None), key=repr),
+    # What an erasure takes of others depends on the second in which it was said (erasures.CLOCKS_APART_MS).
+    dated = {} if snapshot["erasures"] else {
         "cases": sorted((row["claimant"], row["state"], row["count"]) for row in snapshot["conflicts"]),
         "acts": sorted((row["action"], row["undone_at"] is not None) for row in snapshot["resolutions"]),
+        "events": Counter(row["type"] for row in snapshot["events"]),
+    }  # fmt: skip
+    return dated | {
+        "users": sorted((of(id) for id, row in users.items() if row["merged_into"] is None), key=repr),
         "merges": sorted((row["reason"], row["undone_at"] is not None) for row in snapshot["merges"]),
         "audit": sorted(row["action"] for row in snapshot["audit"]),
-        "events": Counter(row["type"] for row in snapshot["events"]),
         "plans": len(snapshot["plans"]),
     }
 
