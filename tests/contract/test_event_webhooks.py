@@ -90,7 +90,7 @@ async def test_a_webhook_is_kept_changed_rotated_and_deleted(world_on_both: Worl
             *(world.do(delete_event_webhook, made.id) for _ in range(5)), return_exceptions=True
         )
     )
-    assert outcomes == {"NoneType": 1, "WebhookNotFound": 4}
+    assert outcomes == {"NoneType": 1, "NoSuchWebhook": 4}
     assert await world.ask(list_public_keys, None) == []
 
 

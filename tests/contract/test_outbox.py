@@ -19,7 +19,7 @@ from knownas.storage.chance import now_ms
 from knownas.transaction import Transaction
 from knownas.users.delete import erase_personal_information
 from tests.delivering import Posts, add_webhook, attempts, delivering, hurry, rows_of, until
-from tests.given import BY, World, database_of, world_at
+from tests.given import BY, World, claims, database_of, world_at
 
 __all__ = ["hurry"]
 TARGET = "https://example.org/"
@@ -48,6 +48,8 @@ async def test_events_are_read_in_bites_each_once_and_in_the_order_of_their_stre
     users = await asyncio.gather(*(world.user(f"user-{number}") for number in range(30)))
     for user in users[:5]:
         await world.do_to(user, erase_personal_information, BY)
+    signed_in = await world.log_in(claims("ada", "ada@example.com"))
+    assert len(await world.told(signed_in.user.id)) > 1, "one act tells of several things"
     seen: list[Recorded] = []
     cursor = BEGINNING
     while bite := await after(world, cursor, 7):

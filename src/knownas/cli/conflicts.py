@@ -21,7 +21,7 @@ from knownas.cli.terminal import (
 )
 from knownas.conflicts import LISTED_AT_MOST, Case, CaseState, Evidence, ShadowCount
 from knownas.conflicts.find import get_case, list_cases
-from knownas.conflicts.set_policy import PolicyChanges, set_policy
+from knownas.conflicts.set_policy import UNDO_DAYS_AT_MOST, PolicyChanges, set_policy
 from knownas.database import Database
 from knownas.http.admin import wire
 from knownas.ids import is_id
@@ -129,7 +129,9 @@ def policy(
     shadow: Annotated[
         str | None, typer.Option("--shadow", help="A policy that is only asked what it would have done, or none.")
     ] = None,
-    undo_days: Annotated[int | None, typer.Option("--undo-days", help="For how long acts can be undone.")] = None,
+    undo_days: Annotated[
+        int | None, typer.Option("--undo-days", min=1, max=UNDO_DAYS_AT_MOST, help="How long acts can be undone.")
+    ] = None,
     reason: ReasonOption = "",
     database: DatabaseOption = None,
     as_json: JsonOption = False,

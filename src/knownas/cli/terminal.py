@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Annotated, Any, Final
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -28,6 +29,9 @@ DatabaseOption = Annotated[
 ]
 AppOption = Annotated[str, typer.Option("--app", help="The app.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, errors too.")]
+
+
+_NO_END: Final = 1_000_000
 
 
 class Refused(Exception):
@@ -86,13 +90,21 @@ def show_fields(fields: Iterable[tuple[str, Any]]) -> None:
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Rows under a heading."""
+    """Rows under a heading; one below the other, on a terminal that is too narrow: nobody can copy half an id."""
+    console, shown = _console(), [[printable(value) for value in row] for row in rows]
+    widths = [max(cell_len(value) for value in column) for column in zip(columns, *shown, strict=True)]
+    if sum(widths) + 2 * (len(widths) - 1) > console.width:
+        for number, row in enumerate(shown):
+            if number:
+                say("")
+            show_fields(zip(columns, row, strict=True))
+        return
     table = Table(box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable(value)) for value in row))
-    _console().print(table)
+        table.add_column(column)
+    for row in shown:
+        table.add_row(*map(Text, row))
+    console.print(table)
 
 
 @contextmanager
@@ -119,7 +131,7 @@ def printable(value: object) -> str:
 def _console() -> Console:
     """Ids and secrets are there to be copied, so nothing is broken into lines when the output goes to a program."""
     console = Console(highlight=False, markup=False, emoji=False)
-    return console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=400)
+    return console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=_NO_END)
 
 
 def _finite(value: Any) -> Any:

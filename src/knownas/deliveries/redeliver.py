@@ -8,7 +8,7 @@ from knownas.deliveries import Attempt, Cursor, EventNotFound, Recorded, Wanted
 from knownas.errors import DomainError
 from knownas.ids import is_id
 from knownas.transaction import Transaction
-from knownas.webhooks import Webhook, WebhookNotFound
+from knownas.webhooks import NoSuchWebhook, Webhook
 
 Wants = Callable[[Webhook, Recorded], bool]
 """Whether a webhook is told of an event; the edge says so, because it renders."""
@@ -49,7 +49,7 @@ async def redeliver_some(
     """Make due again what the webhook wants of the next events behind `cursor`, made from `since` to before `until`.
 
     Times are in milliseconds. Call it again with the cursor it answers, until there is none.
-    Raises WebhookNotFound and NothingSent.
+    Raises NoSuchWebhook and NothingSent.
     """
     webhook = await _live_webhook(tx, webhook_id)
     events = await tx.outbox.after(cursor, AT_ONCE, tx.app_id)
@@ -63,7 +63,7 @@ async def redeliver_some(
 async def redeliver_event(tx: Transaction, webhook_id: str, wants: Wants, event_id: str) -> None:
     """Make one event due again for the webhook, whether it was told of it before or not.
 
-    Raises WebhookNotFound, NothingSent, EventNotFound, NotWanted.
+    Raises NoSuchWebhook, NothingSent, EventNotFound, NotWanted.
     """
     webhook = await _live_webhook(tx, webhook_id)
     event = await find_event(tx, event_id)
@@ -94,9 +94,9 @@ async def list_events(tx: Transaction, cursor: Cursor, limit: int) -> list[Recor
 
 
 async def list_attempts(tx: Transaction, webhook_id: str, limit: int) -> list[Attempt]:
-    """The newest attempts for the webhook, newest first. Raises WebhookNotFound."""
+    """The newest attempts for the webhook, newest first. Raises NoSuchWebhook."""
     if await tx.webhooks.by_id(webhook_id) is None:
-        raise WebhookNotFound
+        raise NoSuchWebhook
     return await tx.deliveries.attempts(webhook_id, limit)
 
 
@@ -108,7 +108,7 @@ async def start_at(tx: Transaction, since: int) -> Cursor:
 async def _live_webhook(tx: Transaction, webhook_id: str) -> Webhook:
     webhook = await tx.webhooks.by_id(webhook_id)
     if webhook is None:
-        raise WebhookNotFound
+        raise NoSuchWebhook
     if webhook.disabled_at is not None:
         raise NothingSent
     return webhook

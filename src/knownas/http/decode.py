@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from knownas.errors import DomainError
+from knownas.http.choices import choices
 
 T = TypeVar("T")
 MAX_PARAMETERS: Final = 100
@@ -27,12 +28,14 @@ class InvalidBody(DomainError):
 
 def decode_json(body: bytes, shape: type[T]) -> T:
     """JSON text as `shape`. Raises InvalidBody, whatever the bytes are."""
+    if not body.strip():
+        raise InvalidBody("The body is empty; it should be JSON")
     try:
         value: T = _decoder(cast("Hashable", shape)).decode(body)
         if _SUSPICIOUS.search(body):
             _refuse_unstorable(msgspec.json.decode(body))
     except msgspec.ValidationError as wrong:
-        raise InvalidBody(_plainly(str(wrong))) from None
+        raise InvalidBody(_plainly(str(wrong), cast("Hashable", shape))) from None
     except (msgspec.DecodeError, UnicodeError) as wrong:
         raise InvalidBody(f"The body is not valid JSON: {shown(str(wrong))}") from None
     except RecursionError:
@@ -91,7 +94,7 @@ def _refuse_unstorable(value: object) -> None:
             waiting.extend(item)
 
 
-def _plainly(message: str) -> str:
+def _plainly(message: str, shape: Hashable) -> str:
     """A validation message in the wording that the vendor's callers know (JSON Schema's, as its validator puts it)."""
     text, _, path = message.partition(" - at `")
     where = path.rstrip("`").removeprefix("$").removeprefix(".") if path else ""
@@ -100,6 +103,12 @@ def _plainly(message: str) -> str:
     if length := re.fullmatch(r"Expected `str` of length (<=|>=) (\d+)", text):
         bound = "longer" if length[1] == "<=" else "shorter"
         return f"{where} should NOT be {bound} than {length[2]} characters"
+    if limit := re.fullmatch(r"Expected `(?:int|float)` (<=|>=|<|>) (\S+)", text):
+        return f"{where} should be {limit[1]} {limit[2]}"
+    if unknown := re.fullmatch(r"Object contains unknown field `(.+)`", text, re.DOTALL):
+        return f"{where or 'The body'} should NOT have property '{shown(unknown[1], 100)}'"
+    if re.match(r"Invalid (?:enum )?value ", text) and (known := choices(shape, where)):
+        return f"{where} should be one of {', '.join(known)}"
     if text == "Invalid RFC3339 encoded datetime":
         return f"{where} should be {_TYPES['datetime']}".strip()
     if kind := re.match(r"Expected `([^`]+)`, got `([^`]+)`", text):

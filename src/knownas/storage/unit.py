@@ -213,7 +213,7 @@ class Unit:
         plan += self.held
         for stream, events in self.events.items():
             number = numbers[stream]
-            for back, event in enumerate(reversed(events)):
+            for back, event in zip(reversed(range(len(events))), events, strict=True):  # in order, for who replays them
                 body = msgspec.json.encode(event).decode()
                 kind = str(type(event).__struct_config__.tag)
                 params = (self.app_id, stream, number, back, self.new_id(), kind, body, self.now)

@@ -117,6 +117,15 @@ class WebhookNotFound(DomainError):
         super().__init__("Resource not found")
 
 
+class NoSuchWebhook(WebhookNotFound):
+    """The same to those who are not bound to the vendor's words."""
+
+    code = "webhook_not_found"
+
+    def __init__(self) -> None:
+        DomainError.__init__(self, "Webhook not found")
+
+
 class InvalidWebhook(DomainError):
     """The webhook cannot be made or changed like this; the text says why."""
 

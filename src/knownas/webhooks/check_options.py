@@ -71,7 +71,7 @@ def _events(events: tuple[str, ...]) -> tuple[str, ...]:
         if event not in EVENT_TYPES:
             meant = known.get(event.casefold())
             hint = f": did you mean {meant}?" if meant else ""
-            raise InvalidEventWebhook("events_enabled", f"FusionAuth has no such event{hint}")
+            raise InvalidEventWebhook("events_enabled", f"FusionAuth has no such event as {event[:60]!a}{hint}")
     return tuple(dict.fromkeys(events))
 
 

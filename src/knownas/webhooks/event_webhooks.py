@@ -5,7 +5,7 @@ from typing import Final
 from msgspec import UNSET, structs
 
 from knownas.transaction import Transaction
-from knownas.webhooks import Webhook, WebhookDeleted, WebhookNotFound, WebhookUpdated
+from knownas.webhooks import NoSuchWebhook, Webhook, WebhookDeleted, WebhookUpdated
 from knownas.webhooks.check_options import check_options
 from knownas.webhooks.create_event_webhook import call_options, published
 from knownas.webhooks.event_options import (
@@ -26,17 +26,17 @@ async def list_event_webhooks(tx: Transaction) -> list[Webhook]:
 
 
 async def get_event_webhook(tx: Transaction, webhook_id: str) -> Webhook:
-    """One of the app's. Raises WebhookNotFound, also for one of another format."""
+    """One of the app's. Raises NoSuchWebhook, also for one of another format."""
     webhook = await tx.webhooks.by_id(webhook_id)
     if webhook is None or webhook.format != "fusionauth":
-        raise WebhookNotFound
+        raise NoSuchWebhook
     return webhook
 
 
 async def update_event_webhook(tx: Transaction, webhook_id: str, changes: EventWebhookChanges) -> Webhook:
     """Change what is given, and switch the webhook on again when failures had switched it off.
 
-    Raises WebhookNotFound, InvalidEventWebhook. Emits webhook.updated when something changed.
+    Raises NoSuchWebhook, InvalidEventWebhook. Emits webhook.updated when something changed.
     """
     webhook = await get_event_webhook(tx, webhook_id)
     given = {name: value for name, value in structs.asdict(changes).items() if value is not UNSET}
@@ -60,7 +60,7 @@ async def update_event_webhook(tx: Transaction, webhook_id: str, changes: EventW
 async def delete_event_webhook(tx: Transaction, webhook_id: str) -> None:
     """Remove the webhook; what still waits to be delivered to it is dropped.
 
-    Raises WebhookNotFound. Emits webhook.deleted.
+    Raises NoSuchWebhook. Emits webhook.deleted.
     """
     webhook = await get_event_webhook(tx, webhook_id)
     tx.webhooks.remove(webhook)
@@ -70,7 +70,7 @@ async def delete_event_webhook(tx: Transaction, webhook_id: str) -> None:
 async def rotate_event_secret(tx: Transaction, webhook_id: str, overlap_s: int = OVERLAP_S) -> Webhook:
     """A new secret for the Standard Webhooks signature; the one before counts beside it for `overlap_s` seconds.
 
-    As for other webhooks (rotate.py), it is shown this once. Raises WebhookNotFound. Emits webhook.updated.
+    As for other webhooks (rotate.py), it is shown this once. Raises NoSuchWebhook. Emits webhook.updated.
     """
     webhook = rotated(await get_event_webhook(tx, webhook_id), tx.new_secret(), tx.now, overlap_s)
     _hold(tx, webhook)
@@ -83,7 +83,7 @@ async def replace_signing_key(
     """Sign with this key from now on, or, with None, make no JWT any more.
 
     A public key that was used until now stays published for `overlap_s` seconds, for what is on its way.
-    Raises WebhookNotFound. Emits webhook.updated.
+    Raises NoSuchWebhook. Emits webhook.updated.
     """
     webhook = await get_event_webhook(tx, webhook_id)
     until = tx.now + overlap_s * 1000
@@ -112,7 +112,7 @@ def options_of(webhook: Webhook) -> EventWebhookOptions:
     """What was chosen for the webhook, its signing key aside. Pure."""
     call = webhook.call
     if call is None:
-        raise WebhookNotFound
+        raise NoSuchWebhook
     return EventWebhookOptions(
         webhook.target,
         webhook.triggers,

@@ -1,35 +1,75 @@
 """Plans: show what an act will do, then do exactly that."""
 
-from typing import Literal
+from typing import Annotated, Final, Literal, cast
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from knownas.http.admin import wire
 from knownas.http.admin.scope import acting_on
 from knownas.http.call import Answer, Call, json_answer
-from knownas.plans import PlanKind, PlanRequest
+from knownas.plans import PlanRequest
 from knownas.plans.carry_out import carry_out
 from knownas.plans.find import get_plan
 from knownas.plans.make import make_plan
 from knownas.resolutions import By
 
+Reference = Annotated[str, Meta(min_length=1)]
 
-class PlanBody(Struct, rename="camel", forbid_unknown_fields=True):
-    """What is to be done (plans.PlanRequest)."""
 
-    kind: PlanKind
-    conflict_id: str | None = None
-    action: Literal["reassign", "move", "merge", "dismiss"] | None = None
-    surviving: str | None = None
-    discarded: str | None = None
-    act_id: str | None = None
-    user: str | None = None
+class ResolveBody(Struct, rename="camel", forbid_unknown_fields=True, tag_field="kind", tag="resolve"):
+    """Settle a conflict."""
+
+    conflict_id: Reference
+    action: Literal["reassign", "move", "merge", "dismiss"]
 
     def request(self) -> PlanRequest:
         """The same in the core's words."""
-        return PlanRequest(
-            self.kind, self.conflict_id, self.action, self.surviving, self.discarded, self.act_id, self.user
-        )
+        return PlanRequest("resolve", case_id=self.conflict_id, action=self.action)
+
+
+class MergeBody(Struct, rename="camel", forbid_unknown_fields=True, tag_field="kind", tag="merge"):
+    """Make two users one. Ids or external ids."""
+
+    surviving: Reference
+    discarded: Reference
+
+    def request(self) -> PlanRequest:
+        """The same in the core's words."""
+        return PlanRequest("merge", surviving=self.surviving, discarded=self.discarded)
+
+
+class UndoBody(Struct, rename="camel", forbid_unknown_fields=True, tag_field="kind", tag="undo"):
+    """Take a merge or a resolution back."""
+
+    act_id: Reference
+
+    def request(self) -> PlanRequest:
+        """The same in the core's words."""
+        return PlanRequest("undo", act_id=self.act_id)
+
+
+class EraseBody(Struct, rename="camel", forbid_unknown_fields=True, tag_field="kind", tag="erase"):
+    """Erase what is personal about a user. An id or an external id."""
+
+    user: Reference
+
+    def request(self) -> PlanRequest:
+        """The same in the core's words."""
+        return PlanRequest("erase", user=self.user)
+
+
+class DeleteBody(Struct, rename="camel", forbid_unknown_fields=True, tag_field="kind", tag="delete"):
+    """Remove a user and all that was said. An id or an external id."""
+
+    user: Reference
+
+    def request(self) -> PlanRequest:
+        """The same in the core's words."""
+        return PlanRequest("delete", user=self.user)
+
+
+PlanBody = ResolveBody | MergeBody | UndoBody | EraseBody | DeleteBody
+_PLAN_BODY: Final = cast("type[PlanBody]", PlanBody)  # a decoder takes unions, which mypy does not count as types
 
 
 class ExecuteBody(Struct, rename="camel", forbid_unknown_fields=True):
@@ -41,7 +81,7 @@ class ExecuteBody(Struct, rename="camel", forbid_unknown_fields=True):
 async def create(call: Call) -> Answer:
     """POST …/plans: 201 and the preview; nothing is done yet."""
     app, actor = await acting_on(call)
-    body = await call.json(PlanBody)
+    body = await call.json(_PLAN_BODY)
     plan = await call.services.database.write(app, make_plan, body.request(), actor)
     return json_answer({"plan": wire.plan(plan)}, 201)
 
