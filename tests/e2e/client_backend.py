@@ -45,7 +45,7 @@ def _plain(value: Any) -> Any:
         return {name: _plain(member) for name, member in value.items()}
     if isinstance(value, datetime):
         return value.isoformat()
-    if hasattr(value, "model_fields"):
+    if hasattr(type(value), "model_fields"):
         names = {name: field.alias or name for name, field in type(value).model_fields.items()}
     elif hasattr(value, "attribute_map"):
         names = value.attribute_map
