@@ -1,11 +1,13 @@
 """Which values a place in a body may have, for whoever named another one."""
 
+import re
 from collections.abc import Hashable
 from functools import lru_cache
 from typing import Any, Final
 
 from msgspec import inspect
 
+_NAME: Final = re.compile(r"\[[^\]]*\]|[^.\[\]]+")
 _INSIDE: Final = ("item_type", "value_type", "type")  # of lists, of objects with any names, of what has limits
 
 
@@ -13,7 +15,7 @@ _INSIDE: Final = ("item_type", "value_type", "type")  # of lists, of objects wit
 def choices(shape: Hashable, where: str) -> tuple[str, ...]:
     """The texts that the member at `where` (`a.b[0].c`) of `shape` may be; empty where it is not one of a few. Pure."""
     nodes = [inspect.type_info(shape)]
-    for name in where.replace("[", ".[").split(".") if where else []:
+    for name in _NAME.findall(where):
         nodes = [inner for node in _flat(nodes) for inner in _step(node, name)]
     found: list[str] = []
     for node in _flat(nodes):

@@ -107,8 +107,8 @@ def _plainly(message: str, shape: Hashable) -> str:
         return f"{where} should be {limit[1]} {limit[2]}"
     if unknown := re.fullmatch(r"Object contains unknown field `(.+)`", text, re.DOTALL):
         return f"{where or 'The body'} should NOT have property '{shown(unknown[1], 100)}'"
-    if re.match(r"Invalid (?:enum )?value ", text) and (known := choices(shape, where)):
-        return f"{where} should be one of {', '.join(known)}"
+    if (given := re.fullmatch(r"Invalid (?:enum )?value (.+)", text, re.DOTALL)) and (known := choices(shape, where)):
+        return f"{where} should be one of {', '.join(known)}, not {shown(given[1], 60)}"
     if text == "Invalid RFC3339 encoded datetime":
         return f"{where} should be {_TYPES['datetime']}".strip()
     if kind := re.match(r"Expected `([^`]+)`, got `([^`]+)`", text):

@@ -22,7 +22,7 @@ Json = dict[str, Any]
 def page(name: str, found: list[Json], size: int, after: object, place: str = "id") -> Json:
     """A list's page, out of one record more than it has room for. `next` is where the next page begins.
 
-    At the end it is where what comes later will begin; on an empty page it is `after`, what was asked for.
+    On an empty page it is `after`, what was asked for: where events and audit entries that come later will begin.
     """
     kept = found[:size]
     return {name: kept, "hasMore": len(found) > size, "next": kept[-1][place] if kept else after}
