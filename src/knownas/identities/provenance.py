@@ -99,6 +99,9 @@ async def _explain(
 
 
 def _asserted(identity: Identity) -> Step:
+    if identity.type == "external_id":  # of which it is not kept whether a token or a call named it first
+        how = "A holder of the key said so, by a signed token or over the API"
+        return Step(identity.created_at, "asserted", how, identity.asserted_by or "")
     return _assertion(identity.created_at, identity.verification, identity.asserted_by)
 
 
