@@ -70,6 +70,7 @@ class Play:
         return call.event["payload"]
 
 
+@pytest.mark.timeout(300)  # some twenty commands, each a process of its own: most of a minute on a busy machine
 def test_a_customer_with_a_new_account_gets_in_and_nothing_is_lost(stage: Play) -> None:
     acme_listens(stage)
     she_arrives_on_two_devices_and_is_one(stage)
