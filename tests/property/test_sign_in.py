@@ -89,6 +89,8 @@ class SignIn(RuleBasedStateMachine):
         for owner, (on, _) in list(self.sessions.items()):
             if on == guid and owner != user_id and guid in self.devices and self.devices[guid][0] == owner:
                 self.end_session(owner)
+        if guid in self.devices and self.survivor(self.devices[guid][0]) == user_id:
+            user_id = self.devices[guid][0]  # what is hers already stays under whichever of her ids it was
         self.devices[guid] = (user_id, True)
 
     def live(self) -> list[str]:
