@@ -12,6 +12,7 @@ from knownas.http.sunshine_v2.sync import SyncProfile, SyncUserBody
 from knownas.http.sunshine_v2.wire import Profile, UserBody
 from knownas.http.sunshine_v2.wire_conversations import ConversationCreateBody, DetailsBody
 from knownas.http.sunshine_v2.wire_messages import AuthorBody, MessageBody
+from knownas.http.sunshine_v2.wire_switchboards import MetadataBody, TargetBody
 from knownas.messages.content import FileContent, ImageContent, Item, LocationContent, Place, TextContent
 from knownas.webhooks.triggers import TRIGGERS
 from tests.e2e.acme import Acme, new_guid
@@ -21,13 +22,13 @@ from tests.receivers import Receiver
 
 FILLED: set[type[Struct]] = {
     ClientBody, CreateBody, LoginBody, ProfileBody, ClientCreateBody, EndedBody, MatchedBody, SyncUserBody, UserBody,
-    ConversationCreateBody, DetailsBody, AuthorBody, MessageBody,
+    ConversationCreateBody, DetailsBody, AuthorBody, MessageBody, MetadataBody, TargetBody,
 }  # fmt: skip
 NOT_OF_USERS = {
     "ActivityBody", "AppCreateBody", "AppSettingsBody", "AppUpdateBody", "AttachmentDeleteBody", "AuthorBody",
     "ConfirmationBody", "ConversionEventsBody", "DestinationBody", "DownloadBody", "KeyCreateBody", "LeaveBody",
-    "LinkBody", "LinkCreateBody", "LogoutBody", "MetadataBody", "ParticipantBody", "ReferenceBody", "RotateBody",
-    "SwitchboardUpdateBody", "TargetBody", "TypeBody", "WebhookCreateBody", "WebhookUpdateBody",
+    "LinkBody", "LinkCreateBody", "LogoutBody", "ParticipantBody", "ReferenceBody", "RotateBody",
+    "SwitchboardUpdateBody", "TypeBody", "WebhookCreateBody", "WebhookUpdateBody",
 }  # fmt: skip
 """Bodies of which no field says anything of a user but her id, or that are filled as parts of others."""
 
@@ -78,11 +79,18 @@ class Life:
 
 
 def set_up(life: Life) -> str:
-    """Webhooks that are told of everything but removals, one of which fails; the id of a channel."""
+    """Webhooks that are told of everything but removals, one of which fails, and a switchboard; the id of a channel."""
     told = [trigger for trigger in TRIGGERS if trigger != "user:remove"]
-    for path in ("/ok", "/500"):
+    board = life.v2("POST", "/switchboards", {})["switchboard"]["id"]
+    links = []
+    for name, path in (("bot", "/ok"), ("spare", "/500")):
         hook = {"target": life.receiver.url(path), "triggers": told, "includeFullUser": True}
-        life.v2("POST", "/integrations", {"type": "custom", "displayName": path, "webhooks": [hook]})
+        made = life.v2("POST", "/integrations", {"type": "custom", "displayName": path, "webhooks": [hook]})
+        link = {"name": name, "integrationId": made["integration"]["id"]}
+        made = life.v2("POST", f"/switchboards/{board}/switchboardIntegrations", link)
+        links.append(made["switchboardIntegration"]["id"])
+    on = {"enabled": True, "defaultSwitchboardIntegrationId": links[0]}
+    life.v2("PATCH", f"/switchboards/{board}", on, 200)
     channel = {"type": "twilio", "accountSid": "sid", "authToken": "token", "phoneNumberSid": "number"}
     made = life.acme.v2("POST", "/integrations", channel)
     assert made.status == 201, made.body
@@ -117,6 +125,7 @@ def live(life: Life, channel: str) -> None:
     )
     life.v2("POST", f"/users/{marks.mark('zendesk id')}/sync", synced, 200)
     mine = talk(life)
+    hand_on(life, mine)
     reach_on(life, channel, mine)
     claim_each_others(life, external_id, email)
 
@@ -176,6 +185,17 @@ def talk(life: Life) -> str:
     for content in shown:
         life.v2("POST", f"/conversations/{mine}/messages", {"author": {"type": "business"}, "content": content})
     return mine
+
+
+def hand_on(life: Life, conversation: str) -> None:
+    """Control of her conversation, from one integration to the other and back, with what is said of her meanwhile."""
+    for step, body in (
+        ("passControl", life.marks.fill(TargetBody, switchboardIntegration="spare")),
+        ("offerControl", life.marks.fill(TargetBody, switchboardIntegration="bot")),
+        ("acceptControl", life.marks.fill(MetadataBody)),
+        ("releaseControl", life.marks.fill(MetadataBody)),
+    ):
+        life.v2("POST", f"/conversations/{conversation}/{step}", body, 200)
 
 
 def reach_on(life: Life, channel: str, conversation: str) -> None:
