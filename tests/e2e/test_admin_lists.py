@@ -59,7 +59,10 @@ def test_a_list_in_bites_is_the_whole_list(acme: Acme, user: str) -> None:
                 page = ask(acme, "GET", f"{place}?limit={size}{after}")
                 assert 1 <= len(page[name]) <= size, path
                 walked += page[name]
-            assert walked == whole[name], path
+            if name == "webhooks":  # how their calls fare changes meanwhile
+                assert [one["id"] for one in walked] == [one["id"] for one in whole[name]], path
+            else:
+                assert walked == whole[name], path
             assert page["next"] == whole["next"], path
         beyond = ask(acme, "GET", f"{place}?after={whole['next']}")
         assert (beyond[name], beyond["hasMore"], beyond["next"]) == ([], False, whole["next"]), path

@@ -74,7 +74,7 @@ async def _explain(
     merges: dict[str, Merge],
 ) -> Provenance:
     """`giving` is the act on another identity by which an external id, the claimant's, may have come here."""
-    steps = [_asserted(identity)]
+    steps = [_assertion(identity.created_at, identity.verification, identity.asserted_by)]
     if giving is not None and giving.action in _DONE and giving.created_at == identity.created_at:
         text = f"An operator gave it to user {identity.user_id}" + _because(giving)
         steps.append(Step(giving.created_at, _DONE[giving.action][0], text, giving.actor, giving.id))
@@ -96,13 +96,6 @@ async def _explain(
     return Provenance(
         identity.type, identity.value, identity.user_id, tuple(sorted(steps, key=lambda step: (step.at, step.what)))
     )
-
-
-def _asserted(identity: Identity) -> Step:
-    if identity.type == "external_id":  # of which it is not kept whether a token or a call named it first
-        how = "A holder of the key said so, by a signed token or over the API"
-        return Step(identity.created_at, "asserted", how, identity.asserted_by or "")
-    return _assertion(identity.created_at, identity.verification, identity.asserted_by)
 
 
 def _assertion(at: int, verification: str, asserted_by: str | None) -> Step:

@@ -50,7 +50,10 @@ async def contested_email(
     requested = _requested(tx, claims, known, Identity("", "email", email, key, True, "sso", claims.key_id, tx.now))
     claim = Claim("email", email, key, claims.external_id, known, requested, claims.key_id, device, request)
     if tx.settings.conflict_policy == "reject":
-        record(tx, claim, standing, known or found.visitor)
+        claimant = known or found.visitor
+        if claimant is not None:  # whoever removes her meanwhile waits, and removes what is told of her here too
+            tx.users.read_of(claimant)
+        record(tx, claim, standing, claimant)
         raise EmailContested
     held = await tx.identities.owned("email", key) if tx.settings.conflict_policy == "transfer" else None
     return Contested(claim, standing, held)
