@@ -11,10 +11,9 @@ _NAME: Final = re.compile(r"\[[^\]]*\]|[^.\[\]]+")
 _INSIDE: Final = ("item_type", "value_type", "type")  # of lists, of objects with any names, of what has limits
 
 
-@lru_cache(maxsize=256)
 def choices(shape: Hashable, where: str) -> tuple[str, ...]:
     """The texts that the member at `where` (`a.b[0].c`) of `shape` may be; empty where it is not one of a few. Pure."""
-    nodes = [inspect.type_info(shape)]
+    nodes = [_info(shape)]
     for name in _NAME.findall(where):
         nodes = [inner for node in _flat(nodes) for inner in _step(node, name)]
     found: list[str] = []
@@ -22,6 +21,12 @@ def choices(shape: Hashable, where: str) -> tuple[str, ...]:
         if isinstance(node, inspect.LiteralType):
             found += [str(value) for value in node.values]
     return tuple(dict.fromkeys(found))
+
+
+@lru_cache(maxsize=256)
+def _info(shape: Hashable) -> Any:
+    """Milliseconds for a large body, so once for each: whoever sends nonsense must not make us think long."""
+    return inspect.type_info(shape)
 
 
 def _step(node: Any, name: str) -> list[Any]:
