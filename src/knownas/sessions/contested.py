@@ -45,8 +45,8 @@ async def contested_email(
         raise LostRace  # whatever happened since she was found to own it may have settled this very case
     known = found.known
     if known is not None:
-        hers = await tx.identities.of_users(await tx.users.members(known))
-        known = structs.replace(known, identities=tuple(one for one in hers if one.type != "external_id"))
+        whole = await tx.users.by_id(known.id)
+        known = structs.replace(known, identities=whole.identities) if whole else known
     requested = _requested(tx, claims, known, Identity("", "email", email, key, True, "sso", claims.key_id, tx.now))
     claim = Claim("email", email, key, claims.external_id, known, requested, claims.key_id, device, request)
     if tx.settings.conflict_policy == "reject":

@@ -3,7 +3,6 @@
 from typing import Any, Final
 
 import msgspec
-from msgspec import structs
 
 from knownas.apps import ConflictPolicy
 from knownas.conflicts import (
@@ -79,9 +78,7 @@ class ConflictRows:
         if not rows:
             return None
         case = _case_of(rows[0][_CASE_AT:]) if rows[0][_CASE_AT] is not None else None
-        shown = zip(shown_identities(rows), rows, strict=False)
-        dated = tuple(structs.replace(one, created_at=row[_CASE_AT - 1]) for one, row in shown)
-        owner = user_of(rows[0], dated)
+        owner = user_of(rows[0], shown_identities(rows))
         if owner.merged_into is None and not owner.absorbed:
             return Standing(owner, case)
         survivor = await UserRows(self._unit).by_id(owner_id)

@@ -7,6 +7,7 @@ import msgspec
 
 from knownas.conversations import MESSAGES_AT_MOST, ClientAssociation, Conversation, Holder, Participant
 from knownas.storage.parameters import chunks, id_list
+from knownas.storage.pointers import END, up
 from knownas.storage.unit import Row, Unit
 from knownas.storage.users import UserRows, to_json
 
@@ -28,16 +29,8 @@ WITH_PARTICIPANTS: Final = f"""
     LEFT JOIN participants p ON p.app_id = c.app_id AND p.conversation_id = c.id
     LEFT JOIN users u ON u.app_id = p.app_id AND u.id = p.user_id
     WHERE c.app_id = $1 AND c.id = $2 ORDER BY p.id LIMIT {PARTICIPANTS_READ}"""  # noqa: S608
-# The end of the pointers from one conversation on, as one question (storage/users.py says why).
-_SURVIVOR: Final = """
-    WITH RECURSIVE up(id, merged_into) AS (
-        SELECT f.id, f.merged_into FROM conversations f WHERE f.app_id = $1 AND f.id = $2
-        UNION
-        SELECT f.id, f.merged_into FROM up JOIN conversations f ON f.app_id = $1 AND f.id = up.merged_into
-    )"""
-_AT_ITS_END: Final = "c.id = (SELECT id FROM up WHERE merged_into IS NULL)"
-SURVIVOR: Final = f"{_SURVIVOR} {BY_ID.replace('c.id = $2', _AT_ITS_END)}"
-SURVIVOR_WITH_PARTICIPANTS: Final = f"{_SURVIVOR} {WITH_PARTICIPANTS.replace('c.id = $2', _AT_ITS_END)}"
+SURVIVOR: Final = f"{up('conversations')} {BY_ID.replace('c.id = $2', f'c.id = {END}')}"
+SURVIVOR_WITH_PARTICIPANTS: Final = f"{up('conversations')} {WITH_PARTICIPANTS.replace('c.id = $2', f'c.id = {END}')}"
 OF_USER: Final = f"""{_FROM} AND c.merged_into IS NULL AND c.id IN (
         SELECT m.conversation_id FROM participants m WHERE m.app_id = $1 AND m.user_id IN {{ids}}
     )"""  # noqa: S608

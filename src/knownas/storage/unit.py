@@ -213,9 +213,10 @@ class Unit:
         plan += self.held
         for stream, events in self.events.items():
             number = numbers[stream]
-            for back, event in zip(reversed(range(len(events))), events, strict=True):  # in order, for who replays them
+            for place, event in enumerate(events, 1):  # in order, for who replays them
                 body = msgspec.json.encode(event).decode()
                 kind = str(type(event).__struct_config__.tag)
+                back = len(events) - place
                 params = (self.app_id, stream, number, back, self.new_id(), kind, body, self.now)
                 plan.append(Held(INSERT_EVENT, params, refers=type(number) is SeqOf))
         return plan

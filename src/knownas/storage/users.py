@@ -9,6 +9,7 @@ from knownas.identities import Identity
 from knownas.identities.brands import branded
 from knownas.identities.normalise import normalise
 from knownas.storage.parameters import chunks, id_list
+from knownas.storage.pointers import END, up
 from knownas.storage.unit import Row, Unit
 from knownas.users import Holdings, User
 
@@ -18,23 +19,15 @@ USER_COLUMNS: Final = """u.id, u.external_id, u.authenticated, u.given_name, u.s
 USER_WIDTH: Final = 18
 
 _SHOWN: Final = f"""
-    SELECT {USER_COLUMNS}, s.type, s.value, s.verification, s.key
+    SELECT {USER_COLUMNS}, s.type, s.value, s.verification, s.key, s.created_at
     FROM users u
     LEFT JOIN identities s
         ON s.app_id = u.app_id AND s.user_id = u.id AND s.type <> 'external_id' AND s.owned = 1
     WHERE u.app_id = $1"""  # noqa: S608
 BY_ID: Final = f"{_SHOWN} AND u.id = $2"
-# The end of the pointers from one user on, as one question: between two, an undoing would let the first answer lead to
-# somebody who is not her any more.
-SURVIVOR: Final = f"""
-    WITH RECURSIVE up(id, merged_into) AS (
-        SELECT f.id, f.merged_into FROM users f WHERE f.app_id = $1 AND f.id = $2
-        UNION
-        SELECT f.id, f.merged_into FROM up JOIN users f ON f.app_id = $1 AND f.id = up.merged_into
-    )
-    {_SHOWN} AND u.id = (SELECT id FROM up WHERE merged_into IS NULL)"""  # noqa: S608
+SURVIVOR: Final = f"{up('users')} {_SHOWN} AND u.id = {END}"
 BY_EXTERNAL_ID: Final = f"""
-    SELECT {USER_COLUMNS}, s.type, s.value, s.verification, s.key
+    SELECT {USER_COLUMNS}, s.type, s.value, s.verification, s.key, s.created_at
     FROM identities x
     JOIN users u ON u.app_id = x.app_id AND u.id = x.user_id
     LEFT JOIN identities s
@@ -254,7 +247,7 @@ def shown_identities(rows: Sequence[Row]) -> tuple[Identity, ...]:
             owned=True,
             verification=row[USER_WIDTH + 2],
             asserted_by=None,
-            created_at=0,
+            created_at=row[USER_WIDTH + 4],
         )
         for row in rows
     )
