@@ -21,7 +21,7 @@ from knownas.cli.terminal import (
 )
 from knownas.database import Database
 from knownas.http.admin import wire
-from knownas.plans import NOTE_AT_MOST, Done, Party, Plan, PlanRequest, ReasonMissing
+from knownas.plans import Done, Party, Plan, PlanRequest, ReasonMissing, check_reason
 from knownas.plans.carry_out import carry_out
 from knownas.plans.make import make_plan
 from knownas.resolutions import By
@@ -54,7 +54,10 @@ def act(
     made, so that a refusal leaves nothing behind.
     """
     if not dry_run:
-        _refuse_unready(reason, asks=not as_json and sys.stdin.isatty(), as_json=as_json, yes=yes)
+        _check_reason(reason)
+        if not yes and (as_json or not sys.stdin.isatty()):
+            why = "--json never asks" if as_json else "There is no terminal to ask at"
+            raise Refused("not_confirmed", f"{why}, so nothing was done: {_HOW}")
     plan = with_database(database, lambda opened: _plan(opened, app_id, request))
     if not as_json:
         _show(plan)
@@ -71,12 +74,12 @@ def act(
     _show_done(done, app_id, {"plan": wire.plan(plan)}, as_json=as_json)
 
 
-def _refuse_unready(reason: str, *, asks: bool, as_json: bool, yes: bool) -> None:
-    if not 1 <= len(reason.strip()) <= NOTE_AT_MOST:
-        raise Refused(ReasonMissing.code, f'{ReasonMissing()}. Say it with --reason "..."')
-    if not yes and not asks:
-        why = "--json never asks" if as_json else "There is no terminal to ask at"
-        raise Refused("not_confirmed", f"{why}, so nothing was done: {_HOW}")
+def _check_reason(reason: str) -> None:
+    """Say how a reason is given here, where the core would only say that there is none."""
+    try:
+        check_reason(reason)
+    except ReasonMissing as missing:
+        raise Refused(missing.code, f'{missing}. Say it with --reason "..."') from missing
 
 
 def carry_out_plan(
@@ -87,7 +90,7 @@ def carry_out_plan(
     as_json: JsonOption = False,
 ) -> None:
     """Do exactly what a preview showed, within the hour, unless what it is about has changed since."""
-    _refuse_unready(reason, asks=False, as_json=as_json, yes=True)
+    _check_reason(reason)
     done = with_database(database, lambda opened: _carry_out(opened, app, plan_id, reason))
     _show_done(done, app, {}, as_json=as_json)
 

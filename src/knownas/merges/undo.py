@@ -49,7 +49,8 @@ async def foresee_unmerge(tx: Transaction, merge: Merge) -> ForeseenUnmerge:
     if discarded.merged_into != merge.surviving:
         raise CannotUndo("The two users are not one any more")
     before = merge.before.get("conversations")
-    await _check_unions(tx, merge, discarded, before["discarded"] if before else None)
+    members = await tx.users.members(discarded)
+    await _check_unions(tx, merge, members, before["discarded"] if before else None)
     parting = await _parting(tx, before)
     does = (
         f"{sentence(named(discarded))} is a user of her own again, with what she had before the merge.",
@@ -60,7 +61,9 @@ async def foresee_unmerge(tx: Transaction, merge: Merge) -> ForeseenUnmerge:
         f"user:{discarded.id}": state_of(discarded),
     }
     preview = Preview(
-        does, (await party(tx, surviving, "surviving"),), warnings=await _warnings(tx, merge, discarded, parting)
+        does,
+        (await party(tx, surviving, "surviving"),),
+        warnings=await _warnings(tx, merge, discarded, members if parting is None else []),
     )
     return ForeseenUnmerge(preview, (surviving.id, discarded.id), relies_on, merge, surviving, discarded, parting)
 
@@ -87,11 +90,14 @@ def without(metadata: dict[str, Any], merge: Merge, discarded: dict[str, Any]) -
     return {key: value for key, value in metadata.items() if key not in given or value != given[key]}
 
 
-async def _warnings(tx: Transaction, merge: Merge, discarded: User, parting: Parting | None) -> tuple[str, ...]:
-    """What undoing does not put back, and what it takes along."""
+async def _warnings(tx: Transaction, merge: Merge, discarded: User, alone: list[str]) -> tuple[str, ...]:
+    """What undoing does not put back, and what it takes along.
+
+    `alone` are the ids of the discarded user where the merge found no two conversations to unite: if she had one, the
+    survivor went on in it.
+    """
     found = ["A session that ended with the merge stays ended."] if discarded.anonymous else []
-    # Where only the discarded user had a conversation, there was nothing to unite, and the survivor went on in it.
-    theirs = None if parting else await tx.conversations.default_of(await tx.users.members(discarded))
+    theirs = await tx.conversations.default_of(alone)
     if theirs is not None and (theirs.last_message_at or 0) > merge.created_at:
         found.append(
             f"Conversation {theirs.id} is the discarded user's: it goes back with all that was said in it since."
@@ -99,12 +105,12 @@ async def _warnings(tx: Transaction, merge: Merge, discarded: User, parting: Par
     return tuple(found)
 
 
-async def _check_unions(tx: Transaction, merge: Merge, discarded: User, own: str | None) -> None:
+async def _check_unions(tx: Transaction, merge: Merge, members: list[str], own: str | None) -> None:
     """Refuse to part users whose conversations a later merge has united: one would read what the other one said.
 
-    `own` is the conversation that this very merge united. Raises CannotUndo.
+    `members` are all ids of who parts, `own` is the conversation that this very merge united. Raises CannotUndo.
     """
-    united = await tx.conversations.united_with_others(await tx.users.members(discarded))
+    united = await tx.conversations.united_with_others(members)
     others = [conversation_id for conversation_id in united if conversation_id != own]
     if not others:
         return

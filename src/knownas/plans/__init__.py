@@ -123,6 +123,12 @@ class ReasonMissing(DomainError):
         super().__init__(f"Give a reason, of 1 to {NOTE_AT_MOST} characters: it is kept in the audit log")
 
 
+def check_reason(note: str) -> None:
+    """Raises ReasonMissing where there is none, or a book. Pure."""
+    if not 1 <= len(note.strip()) <= NOTE_AT_MOST:
+        raise ReasonMissing
+
+
 class InvalidPlan(DomainError):
     """The plan asks for something that there is not; the text says what is missing."""
 

@@ -4,7 +4,7 @@ from msgspec import to_builtins
 
 from knownas.audit.append import append
 from knownas.errors import DomainError
-from knownas.plans import NOTE_AT_MOST, Done, PlanStale, ReasonMissing
+from knownas.plans import Done, PlanStale, check_reason
 from knownas.plans.find import get_plan
 from knownas.plans.kinds import carry_out_kind, foresee
 from knownas.resolutions import By
@@ -18,8 +18,7 @@ async def carry_out(tx: Transaction, plan_id: str, by: By) -> Done:
     What the act reads now is compared with what the plan was made from. Where anything differs, or the act cannot be
     done any more, PlanStale is raised and nothing is done. Raises PlanNotFound, ReasonMissing.
     """
-    if not 1 <= len(by.note.strip()) <= NOTE_AT_MOST:
-        raise ReasonMissing
+    check_reason(by.note)
     plan = await get_plan(tx, plan_id)
     try:
         foreseen = await foresee(tx, plan.request)
