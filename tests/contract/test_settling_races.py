@@ -20,6 +20,7 @@ from knownas.messages.read import list_messages
 from knownas.plans import Done, PlanRequest
 from knownas.plans.carry_out import carry_out
 from knownas.plans.make import make_plan
+from knownas.resolutions import Action
 from knownas.sessions.log_in import log_in
 from knownas.transaction import Transaction
 from knownas.users import UserChanges
@@ -79,9 +80,9 @@ async def set_up(world: World, what: str) -> Scene:
     return Scene(app, of_plan(await plan(app, **request)), talks, case.id, visitor)
 
 
-async def same_case(scene: Scene, action: str) -> Call:
+async def same_case(scene: Scene, action: Action) -> Call:
     """Another operator's plan, or one that cannot be made here."""
-    request = PlanRequest("resolve", case_id=scene.case_id, action=action)  # type: ignore[arg-type]
+    request = PlanRequest("resolve", case_id=scene.case_id, action=action)
     [made] = await all_at_once(scene.app.do(make_plan, request, OPERATOR.actor))
     return (carry_out, getattr(made, "id", "0" * 24), OPERATOR)
 

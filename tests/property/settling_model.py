@@ -13,10 +13,9 @@ from typing import Any
 
 from knownas.conflicts import CaseNotFound, EmailContested
 from knownas.conversations import ConversationNotFound, InvalidConversation, NotAMember
-from knownas.errors import DomainError
 from knownas.identities.normalise import normalise
 from knownas.plans import Done
-from knownas.resolutions import ActNotFound, CannotResolve, CannotUndo
+from knownas.resolutions import Action, ActNotFound, CannotResolve, CannotUndo
 from knownas.sessions import Access, AnonymousProof, InvalidSession
 from knownas.sessions.tokens import hash_of
 from knownas.users import InvalidUser, User, UserExists, UserNotFound
@@ -88,7 +87,7 @@ class Say:
 class Resolve:
     case: Case
     case_id: str
-    action: str
+    action: Action
 
 
 @dataclass(frozen=True)
@@ -715,7 +714,3 @@ def expected(seen: Any, kind: type[Any]) -> Any:
 
 def size(metadata: dict[str, Any]) -> int:
     return len(json.dumps(metadata, separators=(",", ":")))
-
-
-def refused(seen: Any) -> bool:
-    return isinstance(seen, DomainError)

@@ -27,6 +27,7 @@ from knownas.messages.read import list_messages, messages_of
 from knownas.plans import Done, PlanNotFound, PlanRequest, PlanStale
 from knownas.plans.carry_out import carry_out
 from knownas.plans.make import make_plan
+from knownas.resolutions import Action
 from knownas.sessions import Access, AnonymousProof, InvalidSession
 from knownas.sessions.log_out import log_out
 from knownas.sessions.reach import reach
@@ -50,21 +51,16 @@ from tests.property.settling_model import (
     Update,
     Visit,
 )
+from tests.settling import rows_of
 
 T = TypeVar("T")
 EXTERNAL_IDS: Final = ["a", "b", "c", "d"]
 EMAILS: Final = [None, "x@example.com", "X@EXAMPLE.COM", "y@example.com", "z@example.com"]
 GUIDS: Final = ["phone", "tablet", "laptop"]
-ACTIONS: Final = ["reassign", "move", "merge", "merge", "dismiss"]
+ACTIONS: Final[list[Action]] = ["reassign", "move", "merge", "merge", "dismiss"]
 POLICIES: Final = ["reject", "reject", "quarantine", "transfer"]
 BIG: Final = "x" * 2500  # two of these do not fit into one user's metadata
 PLANNED_AT_MOST: Final = 20
-# What an act and its undoing leave behind: what was told and written down, and how often rows were written.
-TRACES: Final = (
-    *("events", "audit", "audit_details", "audit_subjects", "plans", "plan_subjects", "resolutions", "merges"),
-    "erasures",
-)
-
 KINDS: Final = [
     *["log in"] * 8, *["visit"] * 2, "log out", "create", "update", *["open"] * 2, *["say"] * 3,
     *["resolve"] * 5, *["merge"] * 2, *["undo"] * 4, "erase", "delete",
@@ -233,12 +229,12 @@ class Settling(RuleBasedStateMachine):
         operation = self.meant(intent)
         if not isinstance(operation, Resolve | MergeUsers):
             return
-        before = without_traces(self.run(self.world.snapshot()))
+        before = rows_of(self.run(self.world.snapshot()))
         ended = set(self.model.sessions)
         seen = self.one_does(operation)
         if isinstance(seen, Done):
             self.one_does(Undo(seen.merge_id or (seen.resolution.id if seen.resolution else "")))
-            after = without_traces(self.run(self.world.snapshot()))
+            after = rows_of(self.run(self.world.snapshot()))
             for user in ended - set(self.model.sessions):  # R4: a session that ended does not come back
                 before["sessions"] = [row for row in before["sessions"] if row["user_id"] != user]
             assert after == before, "undo gives back the rows"
@@ -250,7 +246,7 @@ class Settling(RuleBasedStateMachine):
         if not isinstance(operation, Resolve | MergeUsers) or other is None or isinstance(other, Undo):
             return
         request = (
-            PlanRequest("resolve", case_id=operation.case_id, action=operation.action)  # type: ignore[arg-type]
+            PlanRequest("resolve", case_id=operation.case_id, action=operation.action)
             if isinstance(operation, Resolve)
             else PlanRequest("merge", surviving=operation.surviving, discarded=operation.discarded)
         )
@@ -365,16 +361,6 @@ def agree(model: Model, rows: Snapshot) -> None:
     numbers = sorted(row["number"] for row in rows["audit"])
     assert numbers == list(range(1, len(numbers) + 1))
     assert numbered_without_gaps(rows, model.gaps)
-
-
-def without_traces(snapshot: Snapshot) -> Snapshot:
-    """The rows that undo gives back."""
-    kept = {table: rows for table, rows in snapshot.items() if table not in TRACES}
-    for rows in kept.values():
-        for row in rows:
-            row.pop("revision", None)
-            row.pop("seq", None)
-    return kept
 
 
 def told(seen: Any) -> str:

@@ -9,17 +9,10 @@ from knownas.conversations.find import list_conversations
 from knownas.messages import Author
 from knownas.messages.draft import Draft
 from knownas.messages.post import post_message
-from knownas.plans import Done, PlanRequest
-from knownas.plans.carry_out import carry_out
-from knownas.plans.make import make_plan
 from knownas.resolutions import CannotUndo
 from knownas.users import User
-from tests.given import BY, World, claims, device
-
-
-async def act(world: World, **request: str) -> Done:
-    plan = await world.do(make_plan, PlanRequest(**request), BY.actor)  # type: ignore[arg-type]
-    return await world.do(carry_out, plan.id, BY)
+from tests.given import World, claims, device
+from tests.settling import act, plan
 
 
 async def talk_of(world: World, user: User, words: str) -> str:
@@ -52,11 +45,10 @@ async def test_the_preview_says_when_words_said_since_go_back_too(world: World) 
     ada, bob = await world.user("ada"), await world.user("bob")
     of_bob = await talk_of(world, bob, "Bob's")
     merge = await act(world, kind="merge", surviving="ada", discarded="bob")
-    undo = PlanRequest("undo", act_id=merge.merge_id)
-    assert (await world.do(make_plan, undo, BY.actor)).preview.warnings == ()
+    assert (await plan(world, kind="undo", act_id=merge.merge_id)).preview.warnings == ()
     draft = Draft(Author("user", ada.id), {"type": "text", "text": "Ada's"})
     await world.do(post_message, of_bob, draft)
-    [warning] = (await world.do(make_plan, undo, BY.actor)).preview.warnings
+    [warning] = (await plan(world, kind="undo", act_id=merge.merge_id)).preview.warnings
     assert of_bob in warning
 
 
