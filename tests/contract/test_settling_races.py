@@ -52,6 +52,7 @@ def of_plan(made: Any) -> Call:
 
 async def set_up(world: World, what: str) -> Scene:
     app = await world.another_app()
+    alone = what.removeprefix("undo ") == "go on"  # only the claimant has talked
     known = what not in ("reassign", "undo reassign", "add", "undo add")
     await app.log_in(claims("1234", EMAIL, name="Ada"), device("phone-1234"))
     if known:
@@ -61,19 +62,25 @@ async def set_up(world: World, what: str) -> Scene:
     for who in ("1234", "5678") if known else ("1234",):
         user = await app.get(who)
         await app.do(on_user, who, update_user, UserChanges(metadata={f"of-{who}": 1}))
+        if alone and who == "1234":
+            continue
         talk = await personal(app, user)
         for speaker in (user, None, None):
             await say(app, talk, speaker)
         talks[who] = talk.id
-    talks.setdefault("5678", talks["1234"])
+    for who in ("1234", "5678"):
+        talks.setdefault(who, next(iter(talks.values())))
     action = {"join": "merge", "add": "merge"}.get(what.removeprefix("undo "), what.removeprefix("undo "))
     request: dict[str, Any] = (
         {"kind": "merge", "surviving": "1234", "discarded": "5678"}
-        if action == "unite"
+        if action in ("unite", "go on")
         else {"kind": "resolve", "case_id": case.id, "action": action}
     )
     if what.startswith("undo"):
         done = await act(app, **request)
+        if alone:
+            for by in (Author("user", (await app.get("1234")).id), Author("business")):
+                await app.do(post_message, talks["5678"], Draft(by, HELLO))
         request = {"kind": "undo", "act_id": done.resolution.id if done.resolution else done.merge_id}
     visitor = await app.visitor(device("kiosk"), metadata={"cart": 1})
     await say(app, await personal(app, visitor.user), visitor.user)
@@ -98,7 +105,7 @@ def said(scene: Scene, who: str, author: Author) -> Call:
 
 ACTS = (
     "unite", "undo unite", "join", "undo join", "move", "undo move", "reassign", "undo reassign", "add", "undo add",
-    "dismiss",
+    "dismiss", "go on", "undo go on",
 )  # fmt: skip
 OTHERS: dict[str, Callable[[Scene], Call | Awaitable[Call]]] = {
     "the owner logs in": lambda _: (log_in, claims("1234"), device("new"), None),
@@ -255,6 +262,14 @@ DELICATE = {
     "move": ("the claimant asks again", "somebody else asks"),
     "reassign": ("the claimant asks again", "the claimant logs in"),
     "undo move": ("the claimant logs in",),
+    "go on": ("the business writes to the claimant", "the claimant writes"),
+    "undo go on": (
+        "the business writes to the claimant",
+        "the claimant writes",
+        "she reads",
+        "a message is deleted",
+        "all is deleted",
+    ),
 }
 """What goes wrong if what was read first is believed of what was read last."""
 

@@ -128,12 +128,15 @@ class Someone:
 
 @dataclass
 class Talk:
-    """A personal conversation, opened under this user's id; or part of another one. `said` is by whom, and what."""
+    """A personal conversation, opened under this user's id; or part of another one.
+
+    `said` is by whom, what, and as the how manyth of all.
+    """
 
     opened_by: str
     default: bool
     into: str | None = None
-    said: list[tuple[str, str]] = field(default_factory=list)
+    said: list[tuple[str, str, int]] = field(default_factory=list)
 
 
 @dataclass
@@ -159,6 +162,8 @@ class Act:
     """The surviving conversation and the discarded one, where two became one."""
     set_aside: str | None = None
     """The conversation that ceased to be the default one, where they stayed two."""
+    heard: int = 0
+    """How much had been said until then."""
     case: Case | None = None
     before: dict[str, Any] = field(default_factory=dict)
     owner: str = ""
@@ -184,6 +189,7 @@ class Model:
         """By user: on which device, and the hash of the token."""
         self.over: list[AnonymousProof] = []
         self.talks: dict[str, Talk] = {}
+        self.heard = 0
         self.cases: dict[Case, Contest] = {}
         self.acts: list[Act] = []
         self.merged: list[tuple[str, str]] = []
@@ -245,7 +251,7 @@ class Model:
 
     def words(self, talk: str) -> list[str]:
         root = self.root(talk)
-        return sorted(words for id, one in self.talks.items() if self.root(id) == root for _, words in one.said)
+        return sorted(words for id, one in self.talks.items() if self.root(id) == root for _, words, _ in one.said)
 
     def proven(self, proof: AnonymousProof | None) -> str | None:
         """The anonymous user whom the proof shows."""
@@ -286,7 +292,7 @@ class Model:
         """One becomes part of the other; what undo needs."""
         survivor, visitor = self.users[surviving], self.users[discarded]
         survivor.busy = visitor.busy = True
-        act = Act("merge", surviving, discarded)
+        act = Act("merge", surviving, discarded, heard=self.heard)
         for name, value in visitor.metadata.items():
             if name not in survivor.metadata and size(survivor.metadata | {name: value}) <= BYTES:
                 survivor.metadata[name] = act.given[name] = value
@@ -457,7 +463,8 @@ class Model:
             expected(seen, NotAMember)
             return
         assert isinstance(seen, str), seen
-        self.talks[root].said.append((found, asked.words))
+        self.heard += 1
+        self.talks[root].said.append((found, asked.words, self.heard))
 
     def _resolve(self, asked: Resolve, seen: Any) -> None:
         case = self.cases.get(asked.case)
@@ -541,9 +548,9 @@ class Model:
         if not self._undoable(act):
             expected(seen, CannotUndo)
             return
-        expected(seen, Done)
+        done = expected(seen, Done)
         if act.kind == "merge" and act.discarded:
-            self._part(act)
+            self._part(act, done.continued)
         elif act.kind in ("move", "transfer"):
             self._give_back(act)
         elif act.kind in ("reassign", "merge") and act.case:
@@ -590,7 +597,7 @@ class Model:
             return False
         return act.kind != "reassign" or self.users[owner].external_id == act.case[1]
 
-    def _part(self, act: Act) -> None:
+    def _part(self, act: Act, continued: dict[str, str]) -> None:
         survivor = self.users[act.surviving]
         survivor.metadata = {
             name: value
@@ -598,6 +605,19 @@ class Model:
             if name not in act.given or value != act.given[name]
         }
         survivor.busy = True
+        parting = {user for user in self.users if self._stands_for(user, act.discarded)}
+        went_on = {
+            id
+            for id, talk in self.talks.items()
+            if talk.into is None and talk.opened_by in parting and any(at > act.heard for _, _, at in talk.said)
+        }
+        assert set(continued) == went_on
+        for id in went_on:
+            talk = self.talks[id]
+            since = [one for one in talk.said if one[2] > act.heard]
+            talk.said = [one for one in talk.said if one[2] <= act.heard]
+            assert continued[id] not in self.talks, "a new conversation has an id of its own"
+            self.talks[continued[id]] = Talk(act.surviving, talk.default, said=since)
         self.users[act.discarded].into = None
         if act.united is not None and act.united[1] in self.talks:
             self.talks[act.united[1]].into = None

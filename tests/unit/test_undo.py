@@ -12,7 +12,7 @@ from knownas.messages.post import post_message
 from knownas.resolutions import CannotUndo
 from knownas.users import User
 from tests.given import World, claims, device
-from tests.settling import act, plan
+from tests.settling import act
 
 
 async def talk_of(world: World, user: User, words: str) -> str:
@@ -38,18 +38,6 @@ async def test_users_do_not_part_while_one_has_the_others_words(world: World) ->
     await act(world, kind="undo", act_id=str(second.merge_id))
     await act(world, kind="undo", act_id=str(first.merge_id))
     assert [await talks_of(world, user) for user in (ada, bob, cyd)] == [[], [of_bob], [of_cyd]]
-
-
-async def test_the_preview_says_when_words_said_since_go_back_too(world: World) -> None:
-    """Only Bob had a conversation, so Ada went on in his."""
-    ada, bob = await world.user("ada"), await world.user("bob")
-    of_bob = await talk_of(world, bob, "Bob's")
-    merge = await act(world, kind="merge", surviving="ada", discarded="bob")
-    assert (await plan(world, kind="undo", act_id=merge.merge_id)).preview.warnings == ()
-    draft = Draft(Author("user", ada.id), {"type": "text", "text": "Ada's"})
-    await world.do(post_message, of_bob, draft)
-    [warning] = (await plan(world, kind="undo", act_id=merge.merge_id)).preview.warnings
-    assert of_bob in warning
 
 
 async def test_a_user_who_was_made_and_unmade_is_named_nowhere(world: World) -> None:

@@ -106,6 +106,10 @@ class Attachments(Protocol):
         """Hold that this message shows the attachment, if it is one `for_message` that no message has shown yet."""
         ...
 
+    def move_since(self, conversation_id: str, after: str, at: int, to: str) -> None:
+        """Hold that what the messages show that `Messages.move_since` moves, or was uploaded since `at`, goes along."""
+        ...
+
     def remove(self, attachment: Attachment) -> None:
         """Hold its removal; loses its race when it is gone already."""
         ...

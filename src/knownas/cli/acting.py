@@ -102,6 +102,7 @@ def _show_done(done: Done, app_id: str, shown: dict[str, Any], *, as_json: bool)
     fields: list[tuple[str, Any]] = [("user", done.user_id)]
     if done.receipt:
         fields.append(("receipt", done.receipt.id))
+    fields += [("goes on in", new) for new in done.continued.values()]
     say("\nDone." if shown else "Done.")
     show_fields([*fields, ("audit entry", str(Head(done.audit_number, done.audit_hash)))])
     act_id = done.resolution.id if done.resolution else done.merge_id

@@ -162,6 +162,13 @@ class Clients(Protocol):
         """Hold its removal, and that it takes part in none of its user's conversations any more."""
         ...
 
+    def move(self, client: LinkedClient, conversation_id: str, members: list[str]) -> None:
+        """Hold that the link is for another conversation, and that these users take part in none through it.
+
+        Relies on the revision that was read.
+        """
+        ...
+
     def subscribe(self, client: LinkedClient, members: list[str]) -> None:
         """Hold that the user takes part in the link's conversation through it, first of all if it is the primary."""
         ...

@@ -244,6 +244,13 @@ class Conversations(Protocol):
         """The conversation itself, although it may have been merged into another; or None."""
         ...
 
+    async def written_since(self, members: list[str], at: int, also: list[str], limit: int) -> list[Conversation]:
+        """At most `limit` personal conversations of these users in which something was said at `at` or later.
+
+        `also` are ids of which hers come along, whatever was said in them.
+        """
+        ...
+
     def separate(self, conversation: Conversation) -> None:
         """Hold that this merged conversation is one of its own again; loses its race when it is not merged any more."""
         ...

@@ -72,12 +72,16 @@ class UsersMerged(Struct, frozen=True, tag_field="event", tag="users.merged"):
 
 
 class UsersUnmerged(Struct, frozen=True, tag_field="event", tag="users.unmerged"):
-    """A merge was undone: `restored` is a user of her own again, and `user_id` is without what was hers."""
+    """A merge was undone: `restored` is a user of her own again, and `user_id` is without what was hers.
+
+    `continued` maps conversations of `restored` to those of `user_id` in which what was said since the merge goes on.
+    """
 
     user_id: str
     restored: str
     merge_id: str
     actor: str
+    continued: dict[str, str] = {}
 
 
 class Merges(Protocol):

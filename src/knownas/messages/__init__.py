@@ -133,6 +133,13 @@ class IdempotencyKeyReused(DomainError):
         super().__init__("This Idempotency-Key was used in this conversation for a different message")
 
 
+class Since(Struct, frozen=True):
+    """How many messages there are since a moment, and how many of them are the business's."""
+
+    messages: int
+    of_business: int
+
+
 class StoredMessage(Struct, frozen=True):
     """A message as it lies in its row; `body` is JSON (messages/stored.py)."""
 
@@ -205,6 +212,14 @@ class Messages(Protocol):
 
     async def page(self, family: list[str], *, after: str | None, before: str | None, limit: int) -> list[Message]:
         """At most `limit` messages in order of arrival: the last ones, or next to an id, exclusive."""
+        ...
+
+    async def since(self, conversation_id: str, after: str) -> Since:
+        """What was said in this very conversation behind the id `after`."""
+        ...
+
+    def move_since(self, conversation_id: str, after: str, to: str) -> None:
+        """Hold that the same messages are in the conversation `to`. Who calls it relies on the former one."""
         ...
 
     def add(self, message: Message, idempotency_key: str | None = None) -> None:

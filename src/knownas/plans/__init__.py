@@ -79,7 +79,10 @@ class Plan(Struct, frozen=True):
 
 
 class Done(Struct, frozen=True):
-    """What was carried out, and the audit entry that says so. `user_id` is who is there afterwards, if anybody."""
+    """What was carried out, and the audit entry that says so. `user_id` is who is there afterwards, if anybody.
+
+    `continued` maps conversations that went back to their user to those in which what was said since goes on.
+    """
 
     kind: PlanKind
     audit_number: int
@@ -88,6 +91,7 @@ class Done(Struct, frozen=True):
     resolution: Resolution | None = None
     merge_id: str | None = None
     receipt: Receipt | None = None
+    continued: dict[str, str] = {}
 
 
 class PlanNotFound(DomainError):

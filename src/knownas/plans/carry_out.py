@@ -35,10 +35,18 @@ async def carry_out(tx: Transaction, plan_id: str, by: By) -> Done:
         return Done(kind, receipt.audit_number, receipt.audit_hash, left, receipt=receipt)
     last = await tx.audit.last()
     tx.plans.take(plan)
-    user_id, resolution, merge_id = carry_out_kind(tx, foreseen, by)
+    outcome = carry_out_kind(tx, foreseen, by)
     action = f"resolve.{plan.request.action}" if kind == "resolve" else kind
-    ids = (resolution.id if resolution else None, merge_id)
+    ids = (outcome.resolution.id if outcome.resolution else None, outcome.merge_id)
     subjects = tuple(dict.fromkeys([*foreseen.subjects, *(id for id in ids if id)]))
     details = {"note": by.note, "preview": to_builtins(foreseen.preview)}
     entry = append(tx, last, by.actor, action, subjects, details)
-    return Done(kind, entry.number, entry.hash, user_id, resolution, merge_id)
+    return Done(
+        kind,
+        entry.number,
+        entry.hash,
+        outcome.user_id,
+        outcome.resolution,
+        outcome.merge_id,
+        continued=outcome.continued,
+    )

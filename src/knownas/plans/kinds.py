@@ -1,6 +1,6 @@
 """What each kind of plan reads, and what it holds: the one place that knows all kinds."""
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from knownas.conflicts.resolve import ForeseenResolution, carry_out_resolution, foresee_resolution
 from knownas.merges.merge import ForeseenMerge, carry_out_merge, foresee_merge
@@ -11,6 +11,15 @@ from knownas.resolutions.undo import ForeseenUndo, carry_out_undo, foresee_undo
 from knownas.transaction import Transaction
 from knownas.users.delete import foresee_erasure
 from knownas.users.find import get_user
+
+
+class Outcome(Struct, frozen=True):
+    """Who is there after an act, and what it is written down as, where it is; see knownas.plans.Done."""
+
+    user_id: str | None
+    resolution: Resolution | None
+    merge_id: str | None
+    continued: dict[str, str] = {}
 
 
 async def foresee(tx: Transaction, request: PlanRequest) -> Foreseen:
@@ -33,19 +42,17 @@ async def foresee(tx: Transaction, request: PlanRequest) -> Foreseen:
             return structs.replace(foreseen, preview=structs.replace(foreseen.preview, parties=(whom,)))
 
 
-def carry_out_kind(tx: Transaction, foreseen: Foreseen, by: By) -> tuple[str | None, Resolution | None, str | None]:
-    """Hold the act: who is there afterwards, the resolution, and the merge, where there are any."""
+def carry_out_kind(tx: Transaction, foreseen: Foreseen, by: By) -> Outcome:
+    """Hold the act."""
     if isinstance(foreseen, ForeseenResolution):
         resolution, user_id = carry_out_resolution(tx, foreseen, by)
-        return user_id or None, resolution, resolution.merge_id
+        return Outcome(user_id or None, resolution, resolution.merge_id)
     if isinstance(foreseen, ForeseenMerge):
-        return foreseen.surviving.id, None, carry_out_merge(tx, foreseen, by)
+        return Outcome(foreseen.surviving.id, None, carry_out_merge(tx, foreseen, by))
     assert isinstance(foreseen, ForeseenUndo), "erasures are carried out with their receipt"  # noqa: S101
-    return (
-        carry_out_undo(tx, foreseen, by),
-        foreseen.resolution,
-        foreseen.unmerge.merge.id if foreseen.unmerge else None,
-    )
+    merge_id = foreseen.unmerge.merge.id if foreseen.unmerge else None
+    left, continued = carry_out_undo(tx, foreseen, by)
+    return Outcome(left, foreseen.resolution, merge_id, continued)
 
 
 def _given(request: PlanRequest, name: str) -> str:

@@ -49,15 +49,18 @@ async def foresee_undo(tx: Transaction, act_id: str) -> ForeseenUndo:
     return ForeseenUndo(unmerge.preview, subjects, relies_on, resolution, case, None, None, None, None, unmerge)
 
 
-def carry_out_undo(tx: Transaction, foreseen: ForeseenUndo, by: By) -> str | None:
-    """Hold the act's undoing, and that its case is open again; who is there afterwards.
+def carry_out_undo(tx: Transaction, foreseen: ForeseenUndo, by: By) -> tuple[str | None, dict[str, str]]:
+    """Hold the act's undoing, and that its case is open again.
+
+    Answers who is there afterwards, and what `carry_out_unmerge` does.
 
     Loses its race when somebody concerned was written meanwhile. Emits conflict.reopened, and what the undoing tells.
     """
     resolution, case = foreseen.resolution, foreseen.case
-    user_id = None
+    user_id: str | None = None
+    continued: dict[str, str] = {}
     if foreseen.unmerge is not None:
-        carry_out_unmerge(tx, foreseen.unmerge, by)
+        continued = carry_out_unmerge(tx, foreseen.unmerge, by)
         user_id = foreseen.unmerge.surviving.id
     elif resolution is not None and resolution.action in ("move", "transfer"):
         user_id = _give_back(tx, foreseen, resolution)
@@ -71,7 +74,7 @@ def carry_out_undo(tx: Transaction, foreseen: ForeseenUndo, by: By) -> str | Non
                 former["state"] = "open"
             tx.conflicts.change(case, **former)
             tx.emit(ConflictReopened(case.id, resolution.id, by.actor))
-    return user_id
+    return user_id, continued
 
 
 async def _check_last(tx: Transaction, resolution: Resolution) -> None:

@@ -21,6 +21,11 @@ INSERT: Final = """
 SHOW: Final = """
     UPDATE attachments SET message_id = $3, conversation_id = $4, author_id = $5
     WHERE app_id = $1 AND name = $2 AND for_message = 1 AND message_id IS NULL AND removed = 0"""
+# Those of the messages that move (knownas.storage.messages.MOVE_SINCE), and what was uploaded meanwhile.
+MOVE_SINCE: Final = """
+    UPDATE attachments SET conversation_id = $5
+    WHERE app_id = $1 AND conversation_id = $2 AND removed = 0
+        AND CASE WHEN message_id IS NULL THEN created_at >= $4 ELSE message_id > $3 END"""
 FORGET: Final = "DELETE FROM attachments WHERE app_id = $1 AND removed = 1 AND name IN {ids}"
 FORGET_LOST: Final = "DELETE FROM attachments WHERE app_id = $1 AND removed = 0 AND name IN {ids}"
 
@@ -88,6 +93,10 @@ class AttachmentRows:
     def show(self, name: str, message_id: str, conversation_id: str, author_id: str | None) -> None:
         """Hold the tie, where there is none yet."""
         self._unit.hold(SHOW, name, message_id, conversation_id, author_id, slight=True)
+
+    def move_since(self, conversation_id: str, after: str, at: int, to: str) -> None:
+        """Hold the new place of the rows; the files stay."""
+        self._unit.hold(MOVE_SINCE, conversation_id, after, at, to)
 
     def remove(self, attachment: Attachment) -> None:
         """Hold its removal."""

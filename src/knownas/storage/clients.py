@@ -28,6 +28,9 @@ UPDATE: Final = """
         conversation_id = $8, external_id = $9, display_name = $10, avatar_url = $11, info = $12, raw = $13,
         matched_at = $14, linked_at = $15, last_seen = $16, revision = revision + 1
     WHERE app_id = $1 AND id = $2 AND revision = $17"""
+MOVE: Final = """
+    UPDATE clients SET conversation_id = $3, revision = revision + 1
+    WHERE app_id = $1 AND id = $2 AND revision = $4"""
 REMOVE: Final = "DELETE FROM clients WHERE app_id = $1 AND id = $2 AND revision = $3"
 DEACTIVATE: Final = """
     UPDATE clients SET status = 'inactive', revision = revision + 1
@@ -114,6 +117,12 @@ class ClientRows:
         self._unit.hold(REMOVE, client.id, client.revision, must=True)
         for some in chunks(members):
             self._unit.hold(UNSUBSCRIBE + _listed(some, 3), _association(client), *some)
+
+    def move(self, client: LinkedClient, conversation_id: str, members: list[str]) -> None:
+        """Hold the new place of the link and of its association."""
+        self._unit.hold(MOVE, client.id, conversation_id, client.revision, must=True)
+        for some in chunks(members):
+            self._unit.hold(UNSUBSCRIBE + _listed(some, 3), _association(client), *some, ordered=True)
 
     def subscribe(self, client: LinkedClient, members: list[str]) -> None:
         """Hold the association; nothing happens where the conversation is gone."""

@@ -230,6 +230,20 @@ class ConversationRows:
         row = await self._unit.row(BY_ID, conversation_id)
         return conversation_of(row) if row else None
 
+    async def written_since(self, members: list[str], at: int, also: list[str], limit: int) -> list[Conversation]:
+        """By the users' seats, some users at a time."""
+        found: dict[str, Conversation] = {}
+        for some in chunks(members):
+            first = len(some) + 2
+            named = f" OR c.id IN ({', '.join(f'${first + 2 + n}' for n in range(len(also)))})" if also else ""
+            sql = (
+                f"{OF_USER.replace('{ids}', id_list(some))} AND c.type = 'personal'"
+                f" AND (c.last_message_at >= ${first}{named}) ORDER BY c.id LIMIT ${first + 1}"
+            )
+            for row in await self._unit.rows(sql, *some, at, limit, *also):
+                found[row[0]] = conversation_of(row)
+        return [found[id] for id in sorted(found)][:limit]
+
     def separate(self, conversation: Conversation) -> None:
         """Hold the end of the pointer, guarded by where it points."""
         self._unit.hold(UNPOINT, conversation.id, conversation.merged_into, must=True)
@@ -346,7 +360,7 @@ class ConversationRows:
         for row in rows:
             user_id, external_id, client_id, former = row[2], row[7], row[8], row[9] is not None
             if former:
-                survivor = await UserRows(self._unit).by_id(user_id)
+                survivor = await UserRows(self._unit).led_to(user_id)
                 if survivor is not None:
                     user_id, external_id, client_id = survivor.id, survivor.external_id, survivor.client_id
             known = seats.get(user_id)

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Final
 
-from knownas.messages import HER, Message, Reading, Shown, StoredMessage
+from knownas.messages import HER, Message, Reading, Shown, Since, StoredMessage
 from knownas.messages.stored import BY_BUSINESS, BY_USER, FIRST_FIELD_AT, KIND_AT, TIMED, body_of, message_of
 from knownas.storage.conversations import ConversationRows
 from knownas.storage.parameters import chunks, id_list
@@ -80,6 +80,9 @@ LESS_UNREAD_ABOVE: Final = """
             SELECT id FROM up)"""
 REMOVE_ALL: Final = "DELETE FROM messages WHERE app_id = $1 AND conversation_id IN {ids}"
 NOTHING_UNREAD: Final = "UPDATE participants SET unread_count = 0 WHERE app_id = $1 AND conversation_id IN {ids}"
+_SINCE: Final = "WHERE app_id = $1 AND conversation_id = $2 AND id > $3"
+SINCE: Final = f"SELECT count(*), count(*) - count(author_id) FROM messages {_SINCE}"  # noqa: S608
+MOVE_SINCE: Final = f"UPDATE messages SET conversation_id = $4 {_SINCE}"  # noqa: S608
 CONVERSATIONS_AT_ONCE: Final = 50
 """How many conversations of a family are paged through by one statement."""
 
@@ -171,6 +174,15 @@ class MessageRows:
         if len(family) > 1:
             found = sorted(found, key=_id_of, reverse=backwards)[:limit]
         return [_stored(row) for row in (reversed(found) if backwards else found)]
+
+    async def since(self, conversation_id: str, after: str) -> Since:
+        """Both figures in one question."""
+        row = await self._unit.row(SINCE, conversation_id, after)
+        return Since(row[0], row[1]) if row else Since(0, 0)
+
+    def move_since(self, conversation_id: str, after: str, to: str) -> None:
+        """Hold the messages' new place; their ids stay."""
+        self._unit.hold(MOVE_SINCE, conversation_id, after, to)
 
     def add(self, message: Message, idempotency_key: str | None = None) -> None:
         """Hold the new row; the unique index refuses a key that was used."""

@@ -97,6 +97,7 @@ class Unit:
         "held",
         "now",
         "patches",
+        "pointers",
         "randomness",
         "settings",
         "shared",
@@ -116,6 +117,7 @@ class Unit:
         self.events: dict[str, list[Struct]] = {}
         self.tables: dict[str, str] = {}
         self.shared: dict[str, int] = {}
+        self.pointers: dict[str, int] = {}
         self.stale = False
         self.erased = False
 
@@ -183,6 +185,14 @@ class Unit:
         if self.engine == "postgresql" and user_id not in self.fresh:
             self.shared[user_id] = revision
 
+    def follow(self, user_id: str, revision: int) -> None:
+        """Lose the race when the merged user, through whom another was found, was parted from her since.
+
+        Only where units overlap, and only if anything is written.
+        """
+        if self.engine == "postgresql":
+            self.pointers[user_id] = revision
+
     def new_id(self) -> str:
         """A fresh id."""
         return self.randomness.id(self.now)
@@ -210,6 +220,12 @@ class Unit:
         for stream in sorted(changed | (self.events.keys() - self.fresh.keys())):
             numbers[stream] = SeqOf(len(plan))
             plan.append(self._update(stream, len(self.events.get(stream, ()))))
+        # Behind the rows of those who are there, as whoever parts them writes the two.
+        plan += [
+            Held(_STILL_AS_READ, (self.app_id, user_id, revision), must=True)
+            for user_id, revision in sorted(self.pointers.items())
+            if weighty and user_id not in changed
+        ]
         plan += self.held
         for stream, events in self.events.items():
             number = numbers[stream]

@@ -74,6 +74,8 @@ FORGET_PROFILES: Final = (
 REMOVE_USER: Final = "DELETE FROM users WHERE app_id = $1 AND id = $2 AND revision = $3 AND merged_into IS NULL"
 
 
+POINTERS: Final = f"""{up("users")}
+    SELECT u.id, u.revision, u.merged_into FROM up JOIN users u ON u.app_id = $1 AND u.id = up.id"""  # noqa: S608
 UNPOINT: Final = """
     UPDATE users SET merged_into = NULL, revision = revision + 1 WHERE app_id = $1 AND id = $2 AND merged_into = $3"""
 HOLDINGS: Final = (
@@ -96,6 +98,16 @@ class UserRows:
     async def by_id(self, user_id: str) -> User | None:
         """The user or the survivor."""
         return await self._survivor(await self._unit.rows(BY_ID, user_id))
+
+    async def led_to(self, user_id: str) -> User | None:
+        """Whom the pointers of a merged user lead to: what is written on the strength of it relies on them."""
+        end = user_id
+        for row in await self._unit.rows(POINTERS, user_id):
+            if row[2] is None:
+                end = row[0]
+            else:
+                self._unit.follow(row[0], row[1])
+        return await self.by_id(end)
 
     async def by_external_id(self, external_id: str, brand_id: str | None = None) -> User | None:
         """The user or the survivor."""

@@ -164,6 +164,7 @@ def done(one: Done) -> Json:
         "resolution": resolution(one.resolution) if one.resolution else None,
         "mergeId": one.merge_id,
         "receipt": receipt(one.receipt) if one.receipt else None,
+        "continuedConversations": one.continued,
         "auditNumber": one.audit_number,
         "auditHash": one.audit_hash,
     }
