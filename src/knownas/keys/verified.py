@@ -19,6 +19,7 @@ class VerifiedTokens:
         self._size = size
         self._claims: OrderedDict[bytes, tuple[Claims, str]] = OrderedDict()
         self._of_key: dict[str, set[bytes]] = {}
+        self._looked_up: tuple[str, bytes] = ("", b"")
 
     def __len__(self) -> int:
         return len(self._claims)
@@ -27,7 +28,7 @@ class VerifiedTokens:
         """The claims and the key's id, or None when the token is unknown or past its expiry and leeway."""
         if len(token) > MAX_TOKEN:
             return None
-        digest = sha256(token.encode(errors="surrogatepass")).digest()
+        self._looked_up = token, (digest := _digest_of(token))
         found = self._claims.get(digest)
         if found is None:
             return None
@@ -40,11 +41,17 @@ class VerifiedTokens:
 
     def put(self, token: str, claims: Claims) -> None:
         """Remember that `token` was verified and says `claims`."""
-        digest = sha256(token.encode(errors="surrogatepass")).digest()
-        self._drop(digest)
+        looked_up, digest = self._looked_up
+        if looked_up is not token:  # as it is when two requests take turns
+            digest = _digest_of(token)
+        if digest in self._claims:
+            self._drop(digest)
         self._claims[digest] = (claims, claims.key_id)
-        self._of_key.setdefault(claims.key_id, set()).add(digest)
-        while len(self._claims) > self._size:
+        digests = self._of_key.get(claims.key_id)
+        if digests is None:
+            digests = self._of_key[claims.key_id] = set()
+        digests.add(digest)
+        if len(self._claims) > self._size:
             self._drop(next(iter(self._claims)))
 
     def forget_key(self, key_id: str) -> None:
@@ -60,3 +67,7 @@ class VerifiedTokens:
         digests.discard(digest)
         if not digests:
             del self._of_key[found[1]]
+
+
+def _digest_of(token: str) -> bytes:
+    return sha256(token.encode(errors="surrogatepass")).digest()

@@ -3,11 +3,12 @@
 import os
 import secrets
 import time
+from array import array
 from typing import Final
 
 from knownas.ids import make_id
 
-_POOL_BYTES: Final = 3072
+_STEPS: Final = 1024
 _LOW_END: Final = 1 << 48
 
 
@@ -17,30 +18,24 @@ def now_ms() -> int:
 
 
 class SystemRandomness:
-    """The operating system's randomness, fetched in larger pieces as an id needs only six bytes. For one thread."""
+    """The operating system's randomness, fetched in larger pieces as an id needs only little of it. For one thread."""
 
     def __init__(self) -> None:
-        self._pool = b""
-        self._at = 0
+        self._steps: list[int] = []
         self._last_ms = 0
         self._low = 0
-
-    def bytes(self, count: int) -> bytes:
-        """Fresh unpredictable bytes. Not for secrets."""
-        if self._at + count > len(self._pool):
-            self._pool, self._at = os.urandom(_POOL_BYTES), 0
-        start, self._at = self._at, self._at + count
-        return self._pool[start : self._at]
 
     def id(self, now: int) -> str:
         """An id made at `now`, greater than every id made here before, so that one millisecond's keep their order."""
         if now > self._last_ms:
-            self._last_ms, self._low = now, int.from_bytes(self.bytes(6))
+            self._last_ms, self._low = now, int.from_bytes(os.urandom(6))
         else:
-            self._low += 1 + int.from_bytes(self.bytes(2))
+            if not self._steps:
+                self._steps = array("H", os.urandom(2 * _STEPS)).tolist()
+            self._low += 1 + self._steps.pop()
         if self._low >= _LOW_END:
-            self._last_ms, self._low = self._last_ms + 1, int.from_bytes(self.bytes(4))
-        return make_id(self._last_ms, self._low.to_bytes(6))
+            self._last_ms, self._low = self._last_ms + 1, int.from_bytes(os.urandom(4))
+        return make_id(self._last_ms, self._low)
 
     def secret(self) -> str:
         """256 fresh bits as 43 URL-safe characters."""

@@ -37,11 +37,15 @@ def row_of(sql: str) -> str | None:
 
 
 @lru_cache(maxsize=1024)
-def many_rows(sql: str, width: int, count: int) -> str:
-    """The statement with so many rows in place of its one, each with `width` parameters of its own."""
+def many_rows(sql: str, width: int, count: int, *, whole: bool) -> str:
+    """SQLite's statement with so many rows in place of its one, each with `width` parameters of its own.
+
+    Unless it has to be `whole`, rows before one that is refused stay, which spares SQLite a copy of every page.
+    """
     row = row_of(sql) or ""
     more = (PARAMETER.sub(lambda match, at=at: f"${int(match[1]) + at * width}", row) for at in range(1, count))  # type: ignore[misc]
-    return ", ".join((sql.strip(), *more))
+    first = sql.strip()
+    return ", ".join((first if whole else first.replace("INSERT", "INSERT OR FAIL", 1), *more))
 
 
 @lru_cache(maxsize=4096)

@@ -1,5 +1,6 @@
 """The transaction that verbs see, put together from the stores of the nouns."""
 
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -37,6 +38,12 @@ RACES: Final = 20
 
 _STREAMS: Final = (("case_id", "conflicts"), ("user_id", "users"), ("conversation_id", "conversations"))
 """The members by which an event says what it is about, the first that it has, and the table that counts its events."""
+
+
+@lru_cache(maxsize=256)
+def _streams_of(kind: type[Struct]) -> tuple[tuple[str, str], ...]:
+    """Those of _STREAMS that events of this kind have."""
+    return tuple((member, table) for member, table in _STREAMS if member in kind.__struct_fields__)
 
 
 class NewApp(Struct, frozen=True):
@@ -176,15 +183,20 @@ class SqlTransaction:
 
     def emit(self, event: Struct) -> None:
         """Hold the event for the outbox, in the stream of what it is about."""
-        stream = self.unit.app_id
-        for member, table in _STREAMS:
-            found = getattr(event, member, None)
+        unit = self.unit
+        stream = unit.app_id
+        for member, table in _streams_of(type(event)):
+            found = getattr(event, member)
             if found:
                 stream = found
                 if table != "users":
-                    self.unit.tables[stream] = table
+                    unit.tables[stream] = table
                 break
-        self.unit.events.setdefault(stream, []).append(event)
+        told = unit.events.get(stream)
+        if told is None:
+            unit.events[stream] = [event]
+        else:
+            told.append(event)
 
 
 def refuse_writes(tx: SqlTransaction) -> None:

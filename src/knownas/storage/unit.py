@@ -5,6 +5,7 @@ returned. SQLite runs them one after the other, PostgreSQL as a single data-modi
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any, Final, Literal, Protocol
 
 import msgspec
@@ -71,10 +72,6 @@ class Reads(Protocol):
 
 class Randomness(Protocol):
     """Where ids and secrets come from."""
-
-    def bytes(self, count: int) -> bytes:
-        """Fresh unpredictable bytes."""
-        ...
 
     def id(self, now: int) -> str:
         """A fresh id of something made at `now`, greater than those before."""
@@ -230,8 +227,8 @@ class Unit:
         for stream, events in self.events.items():
             number = numbers[stream]
             for place, event in enumerate(events, 1):  # in order, for who replays them
-                body = msgspec.json.encode(event).decode()
-                kind = str(type(event).__struct_config__.tag)
+                body = _encode(event).decode()
+                kind = _tag_of(type(event))
                 back = len(events) - place
                 params = (self.app_id, stream, number, back, self.new_id(), kind, body, self.now)
                 plan.append(Held(INSERT_EVENT, params, refers=type(number) is SeqOf))
@@ -285,7 +282,13 @@ INSERT_EVENT: Final = """
     INSERT INTO events (app_id, stream, seq, id, type, body, created_at)
     VALUES ($1, $2, CAST($3 AS BIGINT) - CAST($4 AS BIGINT), $5, $6, $7, $8)
 """
+_encode: Final = msgspec.json.Encoder().encode
 _texts: dict[str, str] = {}
+
+
+@lru_cache(maxsize=256)
+def _tag_of(kind: type[Struct]) -> str:
+    return str(kind.__struct_config__.tag)
 
 
 def _interned(sql: str) -> str:
