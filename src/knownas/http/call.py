@@ -10,6 +10,8 @@ from knownas.errors import DomainError
 from knownas.http.decode import InvalidBody, decode_json, parse_query
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.types import Receive, Scope
 
     from knownas.http.services import Services
@@ -50,7 +52,7 @@ class Call:
 
     __slots__ = ("_body", "_headers", "_receive", "params", "scope", "services")
 
-    def __init__(self, scope: "Scope", receive: "Receive", params: dict[str, str], services: "Services") -> None:
+    def __init__(self, scope: "Scope", receive: "Receive", params: "Mapping[str, str]", services: "Services") -> None:
         self.scope = scope
         self.params = params
         self.services = services

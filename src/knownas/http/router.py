@@ -3,20 +3,26 @@
 Paths are taken apart before they are decoded, because an external id may hold an encoded slash.
 """
 
-from collections.abc import Iterable
-from typing import Generic, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Final, Generic, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
 
 T = TypeVar("T")
+REMEMBERED: Final = 4096
+REMEMBERED_BYTES: Final = 256
+"""Paths whose walk is remembered, and how long such a path may be: a login's is the same for all users of an app."""
 
 
-class Found(Struct, Generic[T]):
-    """What a path leads to: an endpoint per method, and the decoded parameters in the order of the path."""
+class Found(Struct, Generic[T], frozen=True):
+    """What a path leads to: an endpoint per method, and the decoded parameters in the order of the path.
 
-    methods: dict[str, T]
-    params: dict[str, str]
+    It is remembered, so it belongs to no single request.
+    """
+
+    methods: Mapping[str, T]
+    params: Mapping[str, str]
 
 
 class BadPath(ValueError):
@@ -38,16 +44,25 @@ class Router(Generic[T]):
 
     def __init__(self, routes: Iterable[tuple[str, str, T]]) -> None:
         self._root: _Node[T] = _Node()
+        self._found: dict[bytes, Found[T]] = {}
         for method, path, endpoint in routes:
             self._add(method, path, endpoint)
 
     def find(self, raw_path: bytes) -> Found[T] | None:
         """The endpoints at a raw path, or None. Raises BadPath."""
+        found = self._found.get(raw_path)
+        if found is not None:
+            return found
         values: list[bytes] = []
         node = self._walk(self._root, raw_path.split(b"/")[1:], 0, values)
         if node is None or not node.methods:
             return None
-        return Found(node.methods, dict(zip(node.names, map(_decode, values), strict=True)))
+        found = Found(node.methods, dict(zip(node.names, map(_decode, values), strict=True)))
+        if len(raw_path) <= REMEMBERED_BYTES:
+            if len(self._found) >= REMEMBERED:
+                self._found.clear()
+            self._found[raw_path] = found
+        return found
 
     def _walk(self, node: _Node[T], segments: list[bytes], at: int, values: list[bytes]) -> _Node[T] | None:
         """The node at the end of the segments; falls back on the variable branch where the fixed one ends blindly."""

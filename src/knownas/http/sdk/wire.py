@@ -1,5 +1,6 @@
 """App users, clients and settings as SDKs spell them (facts on the SDK protocol, sections 1.3 to 1.5)."""
 
+from itertools import islice
 from typing import Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
@@ -93,9 +94,10 @@ def cut(info: dict[str, Any] | None) -> dict[str, Any] | None:
     """Flat, short and bounded: the entries that are plain values, and of long texts the beginning."""
     if info is None:
         return None
-    plain = [(name, value) for name, value in info.items() if isinstance(value, str | int | float | bool)]
+    plain = ((name, value) for name, value in info.items() if isinstance(value, (str, int, float)))
     return {
-        name[:64]: value[:INFO_CHARACTERS] if isinstance(value, str) else value for name, value in plain[:INFO_ENTRIES]
+        name[:64]: value[:INFO_CHARACTERS] if type(value) is str else value
+        for name, value in islice(plain, INFO_ENTRIES)
     }
 
 
