@@ -24,7 +24,7 @@ NOUNS = frozenset(
 CORE = frozenset({"errors", "ids", "times", "transaction"})  # what nouns may use besides each other; as pure
 PORT = frozenset({"database"})  # what edges know of storage
 STORAGE = frozenset({"storage"})
-EDGES = frozenset({"cli", "dashboard", "delivery", "http", "realtime", "upkeep"})
+EDGES = frozenset({"cli", "dashboard", "delivery", "documents", "http", "realtime", "upkeep"})
 ASSEMBLY = frozenset({"__init__", "__main__", "main", "settings"})
 FACADES = frozenset({"admin", "fusionauth", "oauth", "sdk", "sunshine_v1", "sunshine_v2"})  # folders of http/
 

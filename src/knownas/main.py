@@ -11,7 +11,6 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from knownas.attachments import Files
-from knownas.database import Database
 from knownas.delivery.request import Renderer, Tell
 from knownas.delivery.service import delivering
 from knownas.events import decode_event
@@ -26,8 +25,7 @@ from knownas.keys.verified import VerifiedTokens
 from knownas.settings import InvalidSetting, Settings, load_settings
 from knownas.storage.chance import now_ms
 from knownas.storage.files import LocalFiles
-from knownas.storage.open import database_at, sqlite_path
-from knownas.storage.vault import Vault, load_master_key
+from knownas.storage.open import open_database, sqlite_path
 from knownas.upkeep.service import keeping_up
 from knownas.webhooks import Told, Webhook, WebhookFormat
 
@@ -44,15 +42,6 @@ def told(event: Any, webhook: Webhook) -> Told | None:
 
 RENDERER: Final = Renderer(decode_event, told)
 """What webhooks are sent."""
-
-
-def open_database(settings: Settings) -> Database:
-    """The database that the settings name, with the master key that opens its secrets; not started yet.
-
-    Raises UnknownDatabase and InvalidMasterKey.
-    """
-    key_file = settings.key_file(sqlite_path(settings.database))
-    return database_at(settings.database, Vault(load_master_key(key_file, settings.master_key)))
 
 
 def open_files(settings: Settings) -> Files:
@@ -89,7 +78,8 @@ def surroundings_of(settings: Settings) -> Surroundings:
 def create_app(settings: Settings | None = None) -> Edge:
     """The ASGI application; it opens and closes its database with its lifespan."""
     settings = settings or load_settings()
-    database = open_database(settings)
+    key_file = settings.key_file(sqlite_path(settings.database))
+    database = open_database(settings.database, key_file, settings.master_key)
     services = Services(
         database=database,
         tokens=VerifiedTokens(),

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from knownas import documents
 from knownas.audit import Head
 from knownas.cli.database import app_at, with_database
 from knownas.cli.terminal import (
@@ -20,7 +21,6 @@ from knownas.cli.terminal import (
     show_table,
 )
 from knownas.database import Database
-from knownas.http.admin import wire
 from knownas.plans import Done, Party, Plan, PlanRequest, ReasonMissing, check_reason
 from knownas.plans.carry_out import carry_out
 from knownas.plans.make import make_plan
@@ -63,7 +63,7 @@ def act(
         _show(plan)
     if dry_run:
         if as_json:
-            show_json({"plan": wire.plan(plan)})
+            show_json({"plan": documents.plan(plan)})
         else:
             how = f'knownas carry-out {plan.id} --app {app_id} --reason "..."'
             say(f"\nNothing was done. Do exactly this with: {how}")
@@ -71,7 +71,7 @@ def act(
     if not yes and not typer.confirm("\nDo this?", err=True):
         raise Refused("declined", "Nothing was done")
     done = with_database(database, lambda opened: _carry_out(opened, app_id, plan.id, reason))
-    _show_done(done, app_id, {"plan": wire.plan(plan)}, as_json=as_json)
+    _show_done(done, app_id, {"plan": documents.plan(plan)}, as_json=as_json)
 
 
 def _check_reason(reason: str) -> None:
@@ -97,7 +97,7 @@ def carry_out_plan(
 
 def _show_done(done: Done, app_id: str, shown: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        show_json({**shown, "done": wire.done(done)})
+        show_json({**shown, "done": documents.done(done)})
         return
     fields: list[tuple[str, Any]] = [("user", done.user_id)]
     if done.receipt:

@@ -10,8 +10,8 @@ from knownas.apps.equip import EquippedApp, equip_app
 from knownas.cli.database import with_database
 from knownas.cli.terminal import DatabaseOption, JsonOption, Refused, say, show_fields, show_json, show_table
 from knownas.database import Database
-from knownas.http.wire import iso
 from knownas.integrations import SDK_PLATFORMS, SdkPlatform
+from knownas.times import iso
 from knownas.transaction import Transaction
 
 NAME_CHARACTERS = 100

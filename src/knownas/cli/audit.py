@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 from msgspec import structs
 
+from knownas import documents
 from knownas.audit import NUMBER_AT_MOST, ORIGIN, Entry, Head, head_of
 from knownas.audit.find import list_entries
 from knownas.audit.verify import Verified, verify_audit
@@ -23,7 +24,6 @@ from knownas.cli.terminal import (
     show_table,
 )
 from knownas.database import Database
-from knownas.http.admin import wire
 from knownas.identities.provenance import Provenance, explain_user
 from knownas.times import iso
 
@@ -40,7 +40,7 @@ def list_some(
 ) -> None:
     """List what was done, in order."""
     found = with_database(database, lambda opened: _entries(opened, app, after, limit + 1))
-    page = wire.page("entries", [wire.entry(one) for one in found], limit, after, place="number")
+    page = documents.page("entries", [documents.entry(one) for one in found], limit, after, place="number")
     if as_json:
         show_json(page)
         return
@@ -78,7 +78,7 @@ def verify(
         raise Refused("bad_request", "--expected lies before --after, so it would not be looked at")
     verified = with_database(database, lambda opened: _verify(opened, app, noted, start, quiet=as_json))
     if as_json:
-        shown = wire.verified(verified)
+        shown = documents.verified(verified)
         show_json({name: shown[name] for name in ("entries", "erasedDetails", "head", "broken")})
     elif verified.broken is None:
         show_fields(
@@ -105,7 +105,7 @@ def why(
     """Why each identity of a user sits where it sits: who asserted it, and each act that moved it."""
     found = with_database(database, lambda opened: _why(opened, app, user))
     if as_json:
-        show_json({"identities": [wire.provenance(one) for one in found]})
+        show_json({"identities": [documents.provenance(one) for one in found]})
         return
     for one in found:
         say(printable(f"{one.type} {one.value}"))

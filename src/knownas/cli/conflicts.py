@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import typer
 from msgspec import UNSET
 
+from knownas import documents
 from knownas.apps import App, ConflictPolicy
 from knownas.cli.acting import DryRunOption, ReasonOption, YesOption, act, actor
 from knownas.cli.database import app_at, with_database
@@ -23,7 +24,6 @@ from knownas.conflicts import LISTED_AT_MOST, Case, CaseState, Evidence, ShadowC
 from knownas.conflicts.find import get_case, list_cases
 from knownas.conflicts.set_policy import UNDO_DAYS_AT_MOST, PolicyChanges, set_policy
 from knownas.database import Database
-from knownas.http.admin import wire
 from knownas.ids import is_id
 from knownas.plans import PlanRequest
 from knownas.plans.party import named
@@ -51,7 +51,7 @@ def list_some(
         raise Refused("bad_request", "--after is the id of a conflict, 24 hexadecimal digits")
     wanted = None if everything else state
     found = with_database(database, lambda opened: _page(opened, app, wanted, after, limit + 1))
-    page = wire.page("conflicts", [wire.case(one) for one in found], limit, after)
+    page = documents.page("conflicts", [documents.case(one) for one in found], limit, after)
     if as_json:
         show_json(page)
         return
@@ -78,7 +78,7 @@ def show(
     """Show one conflict: both sides, every attempt that is kept, and what was done about it."""
     case, owner, attempts, done = with_database(database, lambda opened: _whole(opened, app, conflict))
     if as_json:
-        show_json(wire.whole_case(case, attempts, done))
+        show_json(documents.whole_case(case, attempts, done))
         return
     show_fields(
         [
@@ -146,7 +146,7 @@ def policy(
     )
     bound, counts = with_database(database, lambda opened: _policy(opened, app, changes, reason))
     if as_json:
-        show_json({"policy": wire.policy(bound), "counts": [wire.shadow(one) for one in counts]})
+        show_json({"policy": documents.policy(bound), "counts": [documents.shadow(one) for one in counts]})
         return
     settings = bound.settings
     show_fields(

@@ -10,9 +10,8 @@ import asyncpg
 from knownas.apps import App, AppNotFound
 from knownas.cli.terminal import Refused
 from knownas.database import Database
-from knownas.main import open_database
 from knownas.settings import Settings, load_settings
-from knownas.storage.open import sqlite_path
+from knownas.storage.open import open_database, sqlite_path
 
 T = TypeVar("T")
 
@@ -27,7 +26,7 @@ def with_settings(settings: Settings, work: Callable[[Database], Awaitable[T]], 
     path = sqlite_path(settings.database)
     if path is not None and not create and not path.exists():
         raise Refused("database_not_found", f"There is no database at {path}; knownas apps create makes one")
-    opened = open_database(settings)
+    opened = open_database(settings.database, settings.key_file(path), settings.master_key)
 
     async def run() -> T:
         await _start(opened)

@@ -7,7 +7,6 @@ from msgspec import Struct
 
 from knownas import __version__
 from knownas.apps import App, AppSettings
-from knownas.cli import serving
 from knownas.cli.apps import all_apps, make_app
 from knownas.cli.database import masked, with_settings
 from knownas.cli.serve import HostOption, PortOption, PublicUrlOption
@@ -42,6 +41,8 @@ def demo(
     public_url: PublicUrlOption = None,
 ) -> None:
     """Serve a demo: an app "Acme" with a key and a few users, made at the first start and kept."""
+    from knownas.cli import serving  # all of the server, which no other command needs
+
     # Whoever tries a webhook has its receiver on the same machine.
     settings = load_settings(
         host=host, port=port, database=database, workers=1, public_url=public_url, webhook_private_addresses=True

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from knownas import documents
 from knownas.apps import App
 from knownas.cli.database import app_at, with_database
 from knownas.cli.terminal import AppOption, DatabaseOption, JsonOption, Refused, progress, say, show_json, show_table
@@ -14,7 +15,6 @@ from knownas.cli.times import time_of
 from knownas.database import Database
 from knownas.deliveries import BEGINNING, LISTED_AT_MOST, Cursor, Recorded, cursor_of
 from knownas.deliveries.redeliver import list_events, start_at
-from knownas.http.admin import wire
 from knownas.storage.chance import now_ms
 from knownas.times import iso
 
@@ -42,7 +42,7 @@ def list_some(
     """
     begin = _begin(after, since)
     start, found = with_database(database, lambda opened: _list(opened, app, begin, limit + 1))
-    page = wire.page("events", [_shown(event) for event in found], limit, str(start), place="cursor")
+    page = documents.page("events", [_shown(event) for event in found], limit, str(start), place="cursor")
     if as_json:
         show_json(page)
         return
@@ -113,4 +113,4 @@ async def _start(database: Database, app: App, begin: Cursor | int) -> Cursor:
 
 
 def _shown(event: Recorded) -> dict[str, Any]:
-    return wire.event(event) | {"body": msgspec.json.decode(event.body)}
+    return documents.event(event) | {"body": msgspec.json.decode(event.body)}

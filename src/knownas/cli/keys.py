@@ -10,10 +10,10 @@ from knownas.cli.apps import check_name
 from knownas.cli.database import app_at, with_database
 from knownas.cli.terminal import DatabaseOption, JsonOption, Refused, say, show_fields, show_json, show_table
 from knownas.database import Database
-from knownas.http.wire import iso
 from knownas.keys import MAX_PEM_CHARACTERS, Key, KeyNotFound
 from knownas.keys.create import create_key
 from knownas.keys.delete import delete_account_key, delete_key
+from knownas.times import iso
 from knownas.transaction import Transaction
 
 commands = typer.Typer(help="Keys: what a business signs tokens and requests with.", no_args_is_help=True)

@@ -8,9 +8,9 @@ from knownas.cli.apps import check_name
 from knownas.cli.database import with_database
 from knownas.cli.terminal import DatabaseOption, JsonOption, say, show_fields, show_json, show_table
 from knownas.database import Database
-from knownas.http.wire import iso
 from knownas.oauth import OAuthClient
 from knownas.oauth.register import list_oauth_clients, register_client, unregister_client
+from knownas.times import iso
 
 commands = typer.Typer(help="OAuth: programs that operators may connect to their apps.", no_args_is_help=True)
 

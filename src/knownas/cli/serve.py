@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from knownas import __version__
-from knownas.cli import serving
 from knownas.cli.database import masked, with_settings
 from knownas.cli.terminal import DatabaseOption, say
 from knownas.database import Database
@@ -31,6 +30,8 @@ def serve(
     public_url: PublicUrlOption = None,
 ) -> None:
     """Serve Knownas over HTTP until it is stopped (Ctrl-C or SIGTERM)."""
+    from knownas.cli import serving  # all of the server, which no other command needs
+
     settings = load_settings(host=host, port=port, database=database, workers=workers, public_url=public_url)
     serving.check(settings)
     listening = serving.listen(settings.host, settings.port)

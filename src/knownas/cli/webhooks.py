@@ -9,8 +9,7 @@ from knownas.cli.terminal import AppOption, DatabaseOption, JsonOption, Refused,
 from knownas.cli.times import time_of
 from knownas.database import Database
 from knownas.deliveries import LISTED_AT_MOST, Attempt
-from knownas.deliveries.redeliver import list_attempts, redeliver_event, redeliver_some, start_at
-from knownas.main import RENDERER
+from knownas.deliveries.redeliver import Wants, list_attempts, redeliver_event, redeliver_some, start_at
 from knownas.storage.chance import now_ms
 from knownas.times import iso
 from knownas.transaction import Transaction
@@ -89,20 +88,27 @@ def redeliver(
 
 async def _one(database: Database, app_id: str, webhook_id: str, event_id: str) -> None:
     app = await app_at(database, app_id)
-    await database.write(app, redeliver_event, webhook_id, RENDERER.wants, event_id)
+    await database.write(app, redeliver_event, webhook_id, _wants(), event_id)
 
 
 async def _range(database: Database, app_id: str, webhook_id: str, since: int, until: int, *, quiet: bool) -> int:
     app = await app_at(database, app_id)
-    cursor, count = await database.read(app, start_at, since), 0
+    wants, cursor, count = _wants(), await database.read(app, start_at, since), 0
     with progress("looking through the events", quiet=quiet) as how_far:
         while True:
-            some = await database.write(app, redeliver_some, webhook_id, RENDERER.wants, cursor, since, until)
+            some = await database.write(app, redeliver_some, webhook_id, wants, cursor, since, until)
             count += some.count
             how_far(f"{count} to be delivered")
             if some.cursor is None:
                 return count
             cursor = some.cursor
+
+
+def _wants() -> Wants:
+    """Which events a webhook is told of, whose formats are the facades'."""
+    from knownas.main import RENDERER  # all of the server, which no other command needs
+
+    return RENDERER.wants
 
 
 async def _webhooks(database: Database, app_id: str) -> list[Webhook]:

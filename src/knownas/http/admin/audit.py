@@ -1,9 +1,9 @@
 """The audit log, and whether nobody has changed it."""
 
+from knownas import documents
 from knownas.audit import NUMBER_AT_MOST, ORIGIN, head_of
 from knownas.audit.find import list_entries
 from knownas.audit.verify import AT_ONCE, verify_audit
-from knownas.http.admin import wire
 from knownas.http.admin.scope import acting_on, number_of, size_of, text_of
 from knownas.http.call import Answer, Call, json_answer
 
@@ -13,7 +13,7 @@ async def list_page(call: Call) -> Answer:
     app, _ = await acting_on(call, "after", "limit")
     after, size = number_of(call, "after", 0, 0, NUMBER_AT_MOST), size_of(call)
     found = await call.services.database.read(app, list_entries, after, size + 1)
-    return json_answer(wire.page("entries", [wire.entry(one) for one in found], size, after, place="number"))
+    return json_answer(documents.page("entries", [documents.entry(one) for one in found], size, after, place="number"))
 
 
 async def verify(call: Call) -> Answer:
@@ -27,4 +27,4 @@ async def verify(call: Call) -> Answer:
         after=ORIGIN if after is None else head_of(after),
         limit=number_of(call, "limit", AT_ONCE, 1, AT_ONCE),
     )
-    return json_answer(wire.verified(verified))
+    return json_answer(documents.verified(verified))

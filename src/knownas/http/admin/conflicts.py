@@ -2,9 +2,9 @@
 
 from typing import get_args
 
+from knownas import documents
 from knownas.conflicts import CaseState
 from knownas.conflicts.find import get_case, list_cases
-from knownas.http.admin import wire
 from knownas.http.admin.scope import acting_on, after_of, size_of, text_of
 from knownas.http.call import Answer, Call, json_answer
 from knownas.http.decode import InvalidBody
@@ -15,13 +15,13 @@ async def list_page(call: Call) -> Answer:
     app, _ = await acting_on(call, "state", "after", "limit")
     state, after, size = _state_of(call), after_of(call), size_of(call)
     found = await call.services.database.read(app, list_cases, state, after, size + 1)
-    return json_answer(wire.page("conflicts", [wire.case(one) for one in found], size, after))
+    return json_answer(documents.page("conflicts", [documents.case(one) for one in found], size, after))
 
 
 async def get(call: Call) -> Answer:
     """GET …/conflicts/{conflict}: with its evidence and what was done about it."""
     app, _ = await acting_on(call)
-    return json_answer(wire.whole_case(*await call.services.database.read(app, get_case, call.params["conflict"])))
+    return json_answer(documents.whole_case(*await call.services.database.read(app, get_case, call.params["conflict"])))
 
 
 def _state_of(call: Call) -> CaseState | None:

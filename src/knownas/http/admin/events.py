@@ -1,8 +1,8 @@
 """The replay of events: what was committed, in that order."""
 
+from knownas import documents
 from knownas.deliveries import BEGINNING, cursor_of
 from knownas.deliveries.redeliver import list_events
-from knownas.http.admin import wire
 from knownas.http.admin.scope import acting_on, size_of, text_of
 from knownas.http.call import Answer, Call, json_answer
 
@@ -13,4 +13,6 @@ async def list_page(call: Call) -> Answer:
     after, size = text_of(call, "after"), size_of(call)
     cursor = cursor_of(after) if after is not None else BEGINNING
     found = await call.services.database.read(app, list_events, cursor, size + 1)
-    return json_answer(wire.page("events", [wire.event(one) for one in found], size, str(cursor), place="cursor"))
+    return json_answer(
+        documents.page("events", [documents.event(one) for one in found], size, str(cursor), place="cursor")
+    )

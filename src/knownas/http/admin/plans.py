@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal, cast
 
 from msgspec import Meta, Struct
 
-from knownas.http.admin import wire
+from knownas import documents
 from knownas.http.admin.scope import acting_on
 from knownas.http.call import Answer, Call, json_answer
 from knownas.plans import PlanRequest
@@ -83,13 +83,13 @@ async def create(call: Call) -> Answer:
     app, actor = await acting_on(call)
     body = await call.json(_PLAN_BODY)
     plan = await call.services.database.write(app, make_plan, body.request(), actor)
-    return json_answer({"plan": wire.plan(plan)}, 201)
+    return json_answer({"plan": documents.plan(plan)}, 201)
 
 
 async def get(call: Call) -> Answer:
     """GET …/plans/{plan}."""
     app, _ = await acting_on(call)
-    return json_answer({"plan": wire.plan(await call.services.database.read(app, get_plan, call.params["plan"]))})
+    return json_answer({"plan": documents.plan(await call.services.database.read(app, get_plan, call.params["plan"]))})
 
 
 async def execute(call: Call) -> Answer:
@@ -97,4 +97,4 @@ async def execute(call: Call) -> Answer:
     app, actor = await acting_on(call)
     body = await call.json(ExecuteBody, optional=True)
     done = await call.services.database.write(app, carry_out, call.params["plan"], By(actor, body.reason))
-    return json_answer({"done": wire.done(done)})
+    return json_answer({"done": documents.done(done)})

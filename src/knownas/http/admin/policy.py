@@ -4,10 +4,10 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from knownas import documents
 from knownas.apps import ConflictPolicy
 from knownas.conflicts import ShadowCount
 from knownas.conflicts.set_policy import PolicyChanges, set_policy
-from knownas.http.admin import wire
 from knownas.http.admin.scope import acting_on
 from knownas.http.call import Answer, Call, json_answer
 from knownas.plans import NOTE_AT_MOST
@@ -27,7 +27,7 @@ class PolicyBody(Struct, rename="camel", forbid_unknown_fields=True):
 async def get(call: Call) -> Answer:
     """GET …/policy."""
     app, _ = await acting_on(call)
-    return json_answer({"policy": wire.policy(app)})
+    return json_answer({"policy": documents.policy(app)})
 
 
 async def update(call: Call) -> Answer:
@@ -36,7 +36,7 @@ async def update(call: Call) -> Answer:
     body = await call.json(PolicyBody)
     changes = PolicyChanges(body.conflict_policy, body.shadow_policy, body.undo_days)
     changed = await call.services.database.write(app, set_policy, changes, By(actor, body.reason))
-    return json_answer({"policy": wire.policy(changed)})
+    return json_answer({"policy": documents.policy(changed)})
 
 
 async def shadow(call: Call) -> Answer:
@@ -44,7 +44,7 @@ async def shadow(call: Call) -> Answer:
     app, _ = await acting_on(call)
     policy = app.settings.shadow_policy
     counts = await call.services.database.read(app, _shadow, policy) if policy else []
-    return json_answer({"shadowPolicy": policy, "counts": [wire.shadow(count) for count in counts]})
+    return json_answer({"shadowPolicy": policy, "counts": [documents.shadow(count) for count in counts]})
 
 
 async def _shadow(tx: Transaction, policy: ConflictPolicy) -> list[ShadowCount]:

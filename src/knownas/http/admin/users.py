@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from knownas.http.admin import wire
+from knownas import documents
 from knownas.http.admin.scope import acting_on, after_of, number_of, size_of
 from knownas.http.call import Answer, Call, json_answer
 from knownas.identities.provenance import explain_user
@@ -16,8 +16,8 @@ async def provenance(call: Call) -> Answer:
     app, _ = await acting_on(call, "after", "limit")
     after, size = number_of(call, "after", 0, 0, IDENTITIES_AT_MOST), size_of(call)
     user, chains = await call.services.database.read(app, explain_user, call.params["user"], after, size + 1)
-    shown = [wire.provenance(one) | {"number": after + place} for place, one in enumerate(chains, 1)]
-    return json_answer({"userId": user.id} | wire.page("identities", shown, size, after, place="number"))
+    shown = [documents.provenance(one) | {"number": after + place} for place, one in enumerate(chains, 1)]
+    return json_answer({"userId": user.id} | documents.page("identities", shown, size, after, place="number"))
 
 
 async def merges(call: Call) -> Answer:
@@ -25,4 +25,6 @@ async def merges(call: Call) -> Answer:
     app, _ = await acting_on(call, "after", "limit")
     after, size = after_of(call), size_of(call)
     user, found = await call.services.database.read(app, list_merges, call.params["user"], after, size + 1)
-    return json_answer({"userId": user.id} | wire.page("merges", [wire.merge(one) for one in found], size, after))
+    return json_answer(
+        {"userId": user.id} | documents.page("merges", [documents.merge(one) for one in found], size, after)
+    )

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
+from knownas import documents
 from knownas.delivery.signing import make_signing_key
-from knownas.http.admin import wire
 from knownas.http.admin.scope import acting_on, after_of, size_of
 from knownas.http.call import Answer, Call, json_answer
 from knownas.times import iso
@@ -89,7 +89,7 @@ async def list_page(call: Call) -> Answer:
     after, size = after_of(call), size_of(call)
     found = await call.services.database.read(app, list_event_webhooks)
     shown = [_shown(webhook) for webhook in found if webhook.id > (after or "")]
-    return json_answer(wire.page("webhooks", shown, size, after))
+    return json_answer(documents.page("webhooks", shown, size, after))
 
 
 async def get(call: Call) -> Answer:

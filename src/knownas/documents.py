@@ -1,4 +1,4 @@
-"""What the admin API shows: camelCase, times as text, nothing secret."""
+"""What the admin API answers and `--json` prints: camelCase, times as text, nothing secret."""
 
 from typing import Any
 
