@@ -43,7 +43,13 @@ MAY_SCAN = {
 FOUND_ALREADY = "one|d|m|member|f|family|cases|entries|gone|planned|settled|streams|told|up"
 """What statements call their subqueries, whose rows an index has found."""
 WHOLE_APP = re.compile(rf"PRIMARY KEY \(app_id=\?\)$|^SCAN (?!CONSTANT|json_each\b|({FOUND_ALREADY})$|.*VIRTUAL TABLE)")
-FILLED_IN = {"{ids}": "($2, $3)", "{table}": "deliveries", "{id}": "event_id", "{page}": "ORDER BY m.id LIMIT 100"}
+FILLED_IN = {
+    "{ids}": "($2, $3)",
+    "{table}": "deliveries",
+    "{id}": "event_id",
+    "{page}": "ORDER BY m.id LIMIT 100",
+    "{rest}": "l.body",
+}
 OF_POSTGRESQL = re.compile(r"\bwritten_in\b|\bpg_\w+\(")
 
 

@@ -29,9 +29,9 @@ SHOWN: Final = f"""
     SELECT c.merged_into, EXISTS (SELECT 1 FROM conversations d WHERE d.app_id = $1 AND d.merged_into = c.id),
         (SELECT string_agg(CASE substr(l.body, {FIRST_FIELD_AT + 1}, 1) || substr(l.body, {KIND_AT + 1}, 1)
                     || CASE WHEN l.author_id = u.id AND u.merged_into IS NULL THEN 'u' ELSE '' END
-                WHEN '{TIMED}{BY_BUSINESS}' THEN '{{{{"id":"' || l.id || '",' || substr(l.body, 2)
+                WHEN '{TIMED}{BY_BUSINESS}' THEN '{{{{"id":"' || l.id || '",' || {{rest}}
                 WHEN '{TIMED}{BY_USER}u' THEN
-                    '{{{{"id":"' || l.id || '","author":' || CAST($4 AS TEXT) || ',' || substr(l.body, 2)
+                    '{{{{"id":"' || l.id || '","author":' || CAST($4 AS TEXT) || ',' || {{rest}}
                 ELSE CAST($5 AS TEXT)
             END, CAST($3 AS TEXT)) FROM (
             SELECT m.id, m.author_id, m.body FROM messages m
@@ -42,6 +42,8 @@ SHOWN: Final = f"""
     LEFT JOIN participants p ON p.app_id = c.app_id AND p.conversation_id = c.id AND c.type = 'personal'
     LEFT JOIN users u ON u.app_id = p.app_id AND u.id = p.user_id
     WHERE c.app_id = $1 AND c.id = $2 LIMIT 1"""  # noqa: S608
+# All but the first character: PostgreSQL's substr would count those of the whole text first, its right does not.
+_REST: Final = {"sqlite": "substr(l.body, 2)", "postgresql": "right(l.body, -1)"}
 _RARE: Final = "\x1c"
 _ID_IN_TEXT: Final = slice(7, 31)
 _LINES_AT: Final = 2
@@ -98,7 +100,7 @@ class MessageRows:
     async def shown(self, conversation_id: str, *, after: str | None, before: str | None, limit: int) -> Shown | None:
         """One question, whatever comes of it."""
         cursor = after or before
-        sql = _shown(limit + 1, cursor is not None, after is None)
+        sql = _shown(self._unit.engine, limit + 1, cursor is not None, after is None)
         given = (_END_OF_LINE, HER, _RARE, *([cursor] if cursor else []))
         row = await self._unit.row(sql, conversation_id, *given)
         if row is None or row[0] is not None or row[1]:
@@ -205,8 +207,8 @@ class MessageRows:
 
 
 @lru_cache(maxsize=64)
-def _shown(limit: int, has_cursor: bool, backwards: bool) -> str:
-    return SHOWN.format(page=_side(limit, 6 if has_cursor else None, backwards))
+def _shown(engine: str, limit: int, has_cursor: bool, backwards: bool) -> str:
+    return SHOWN.format(rest=_REST[engine], page=_side(limit, 6 if has_cursor else None, backwards))
 
 
 @lru_cache(maxsize=64)
