@@ -4,8 +4,11 @@ import asyncio
 from statistics import median
 from time import perf_counter
 
-from knownas.conversations import ConversationChanges
+from knownas.conversations import MESSAGES_AT_MOST, ConversationChanges
 from knownas.conversations.create import create_personal
+from knownas.messages import Author
+from knownas.messages.draft import Draft
+from knownas.messages.post import post_message
 from knownas.messages.read import list_messages
 from knownas.plans import PlanRequest
 from knownas.plans.carry_out import carry_out
@@ -16,11 +19,12 @@ from knownas.users import User
 from tests.given import World, claims
 
 OPERATOR = By("key:operator", "one person")
-FEW, MANY = 10, 100_000
+FEW, MANY, NEARLY_FULL = 10, 100_000, MESSAGES_AT_MOST - 10
 FILL = """
     INSERT INTO messages (app_id, conversation_id, id, received, body)
     WITH RECURSIVE n(i) AS (SELECT CAST($3 AS BIGINT) UNION ALL SELECT i - 1 FROM n WHERE i > 1)
-    SELECT $1, CAST($2 AS TEXT), 'm' || CAST(100000000 + i AS TEXT), i, '{"content":{"type":"text","text":"x"}}'
+    SELECT $1, CAST($2 AS TEXT), '0' || CAST(100000000 + i AS TEXT), i,
+        '{"content":{"type":"text","text":"x"},"source":{"type":"api:conversations"}}'
     FROM n"""
 COUNT = "UPDATE conversations SET message_count = $3, last_message_at = 1 WHERE app_id = $1 AND id = $2"
 
@@ -34,6 +38,26 @@ async def test_two_times_a_hundred_thousand_messages_merge_as_fast_as_ten(world_
     for step in (0, 1):
         fast, with_many = median(one[step] for one in quick), median(one[step] for one in slow)
         assert with_many < 3 * fast + 0.02, f"{with_many * 1000:.1f} ms against {fast * 1000:.1f} ms"
+
+
+async def test_what_was_said_since_is_parted_as_fast_from_a_long_conversation_as_from_a_short_one(
+    world_on_both: World,
+) -> None:
+    """Where only the discarded user had a conversation, and the survivor went on in it."""
+    took: dict[int, list[float]] = {FEW: [], NEARLY_FULL: []}
+    for number in range(3):
+        for messages, times in took.items():
+            surviving, discarded = f"{messages}-{number}-a", f"{messages}-{number}-b"
+            await world_on_both.log_in(claims(surviving))
+            await _talking(world_on_both, discarded, messages)
+            _, merge_id = await _timed(world_on_both, PlanRequest("merge", surviving=surviving, discarded=discarded))
+            conversation = await world_on_both.ask_of(surviving, _default_of)
+            said = Draft(Author("user"), {"type": "text", "text": "since"}, external_id=surviving)
+            await world_on_both.do(post_message, conversation, said)
+            seconds, _ = await _timed(world_on_both, PlanRequest("undo", act_id=merge_id))
+            assert await world_on_both.ask_of(surviving, _default_of) != conversation
+            times.append(seconds)
+    assert median(took[NEARLY_FULL]) < 3 * median(took[FEW]) + 0.02, took
 
 
 async def test_readers_of_both_users_see_no_delay(world_on_both: World) -> None:
@@ -51,10 +75,15 @@ async def _pair(world: World, name: str, messages: int) -> tuple[str, str]:
     """Two identified users with so many messages each in their default conversations."""
     names = (f"{name}-a", f"{name}-b")
     for one in names:
-        await world.log_in(claims(one))
-        await world.do_to(one, create_personal, ConversationChanges())
-        await world.do(_fill, await world.ask_of(one, _default_of), messages)
+        await _talking(world, one, messages)
     return names
+
+
+async def _talking(world: World, external_id: str, messages: int) -> None:
+    """An identified user with so many messages in her default conversation."""
+    await world.log_in(claims(external_id))
+    await world.do_to(external_id, create_personal, ConversationChanges())
+    await world.do(_fill, await world.ask_of(external_id, _default_of), messages)
 
 
 async def _merge_and_undo(world: World, surviving: str, discarded: str) -> tuple[float, float]:
