@@ -10,7 +10,9 @@ from knownas.attachments.create import create_attachment
 from knownas.conversations import Conversation, Participant, Reference
 from knownas.conversations.activity import post_activity
 from knownas.conversations.find import get_conversation, list_conversations
+from knownas.ids import make_id
 from knownas.messages import Author
+from knownas.messages.delete import delete_message
 from knownas.messages.draft import Draft
 from knownas.messages.post import post_message
 from knownas.messages.read import list_messages, messages_of
@@ -173,3 +175,69 @@ async def test_files_and_linked_clients_go_with_what_was_said(world: World) -> N
     assert linked_of(seat) == [of_ada.id]
     [seat] = await seats(world, talk)
     assert linked_of(seat) == [of_bob.id]
+
+
+async def test_what_a_conversation_is_called_stays_with_whom_it_was(world: World) -> None:
+    ada, bob = await world.user("ada"), await world.user("bob")
+    talk = await personal(world, bob, display_name="Bob's divorce", metadata={"file": "bob"})
+    merged = await act(world, kind="merge", surviving="ada", discarded="bob")
+    await say(world, talk.id, "Ada's", ada)
+    done = await act(world, kind="undo", act_id=merged.merge_id)
+    new = await world.ask(get_conversation, done.continued[talk.id])
+    assert (new.display_name, new.metadata) == (None, {})
+    old = await world.ask(get_conversation, talk.id)
+    assert (old.display_name, old.metadata) == ("Bob's divorce", {"file": "bob"})
+
+
+async def test_who_wrote_it_parts_what_two_servers_clocks_would_not(world: World) -> None:
+    """One server's clock was ahead when Bob wrote, and another's behind when Ada did."""
+    ada, bob, talk = await two(world)
+    merged = await act(world, kind="merge", surviving="ada", discarded="bob")
+    await say(world, talk.id, "Ada's", ada)
+
+    async def misdate(tx: Transaction) -> None:
+        for author, shifted in ((bob.id, tx.now + 500), (ada.id, tx.now - 500)):
+            sql = "UPDATE messages SET id = $3 WHERE app_id = $1 AND author_id = $2"
+            tx.unit.hold(sql, author, make_id(shifted, 0), ordered=True)  # type: ignore[attr-defined]
+
+    await world.do(misdate)
+    await act(world, kind="undo", act_id=merged.merge_id)
+    assert sorted(*await words_of(world, bob)) == ["Bob's", "to Bob"]
+    assert await words_of(world, ada) == [["Ada's"]]
+
+
+async def test_a_file_that_was_uploaded_since_goes_on_alone(world: World) -> None:
+    await two(world)
+    talk = (await world.snapshot())["conversations"][0]["id"]
+    merged = await act(world, kind="merge", surviving="ada", discarded="bob")
+    file = await world.do(upload, talk)
+    done = await act(world, kind="undo", act_id=merged.merge_id)
+    rows = talk_rows(await world.snapshot(), done.continued[talk])
+    assert [row["name"] for row in rows["attachments"]] == [file.name]
+
+
+@pytest.mark.parametrize("several", [False, True])
+async def test_a_channel_that_was_linked_anew_meanwhile_goes_home(world: World, several: bool) -> None:
+    """Bob's WhatsApp, linked for a conversation of Ada's while the two were one."""
+    await world.choose(multiConvoEnabled=several)
+    ada, bob = await world.user("ada"), await world.user("bob")
+    hers, his = await personal(world, ada), await personal(world, bob)
+    whatsapp = await channel(world)
+    client = await linked(world, bob, whatsapp, his)
+    merged = await act(world, kind="merge", surviving="ada", discarded="bob")
+    await linked(world, await world.get("ada"), whatsapp, hers)
+    await act(world, kind="undo", act_id=merged.merge_id)
+    [of_ada], [of_bob] = await seats(world, hers), await seats(world, his)
+    assert (linked_of(of_ada), linked_of(of_bob)) == ([], [client.id])
+    [row] = (await world.snapshot())["clients"]
+    assert (row["user_id"], row["conversation_id"]) == (bob.id, his.id)
+
+
+async def test_what_she_wrote_herself_never_waited_for_her(world: World) -> None:
+    """Deleted again, it takes nothing off what does; also where her seat carries the other one's id."""
+    ada, _, talk = await two(world)
+    await act(world, kind="merge", surviving="ada", discarded="bob")
+    own = await say(world, talk.id, "Ada's", ada)
+    await world.do(delete_message, talk.id, own)
+    [seat] = await seats(world, talk)
+    assert seat.unread_count == 1

@@ -106,8 +106,12 @@ class Attachments(Protocol):
         """Hold that this message shows the attachment, if it is one `for_message` that no message has shown yet."""
         ...
 
-    def move_since(self, conversation_id: str, after: str, at: int, to: str) -> None:
-        """Hold that what the messages show that `Messages.move_since` moves, or was uploaded since `at`, goes along."""
+    async def uploaded_since(self, conversation_id: str, at: int) -> bool:
+        """Whether a file that no message shows was uploaded for this conversation at `at` or later."""
+        ...
+
+    def move_since(self, conversation_id: str, at: int, to: str) -> None:
+        """Hold that such files are for the conversation `to`, and those that messages show which moved there."""
         ...
 
     def remove(self, attachment: Attachment) -> None:

@@ -245,7 +245,7 @@ class Conversations(Protocol):
         ...
 
     async def written_since(self, members: list[str], at: int, also: list[str], limit: int) -> list[Conversation]:
-        """At most `limit` personal conversations of these users in which something was said at `at` or later.
+        """At most `limit` personal conversations of these users for which something was said or uploaded since `at`.
 
         `also` are ids of which hers come along, whatever was said in them.
         """

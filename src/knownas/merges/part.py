@@ -7,7 +7,10 @@ from msgspec import Struct, structs
 from knownas.clients import LinkedClient
 from knownas.conversations import Conversation, ConversationCreated, Participant
 from knownas.conversations.create import FROM_API, new_participant
+from knownas.erasures import CLOCKS_APART_MS
+from knownas.ids import make_id
 from knownas.merges import Merge
+from knownas.messages import Cut
 from knownas.resolutions import CannotUndo
 from knownas.transaction import Transaction
 from knownas.users import User
@@ -15,6 +18,7 @@ from knownas.users import User
 LOOKED_THROUGH = 100
 CONTINUED_AT_MOST = 1000
 CLIENTS_READ = 1000
+NEVER_MS = 1 << 62
 
 
 class United(Struct, frozen=True):
@@ -26,7 +30,7 @@ class United(Struct, frozen=True):
 
 
 class Continued(Struct, frozen=True):
-    """A conversation of the discarded user in which something was said since the merge, or a client linked.
+    """A conversation of the discarded user in which something was said since the merge, or uploaded, or linked.
 
     `messages` are so many since, `unread` wait of them still, and `last_message_at` is of what was said before.
     """
@@ -39,10 +43,22 @@ class Continued(Struct, frozen=True):
     clients: tuple[LinkedClient, ...]
 
 
+class Strays(Struct, frozen=True):
+    """The discarded user's clients that were linked anew for the survivor's conversations, and where they belong."""
+
+    clients: tuple[LinkedClient, ...]
+    home: str | None
+
+
 class Parting(Struct, frozen=True):
-    """All conversations that have to be told apart: `set_aside` is the one that ceased to be the default one."""
+    """All that has to be told apart: `set_aside` is the conversation that ceased to be the default one.
+
+    `members` are all ids of the user who parts, and `others` those of the one who stays.
+    """
 
     members: list[str]
+    others: list[str]
+    strays: Strays
     united: United | None = None
     set_aside: Conversation | None = None
     continued: tuple[Continued, ...] = ()
@@ -60,7 +76,10 @@ async def foresee_parting(tx: Transaction, merge: Merge, surviving: User, discar
             united = await _united(tx, met, before["surviving"])
         elif met.merged_into is None and not met.is_default:
             set_aside = met
-    return Parting(members, united, set_aside, await _continued(tx, merge, surviving, members))
+    apart = set(members)
+    others = [member for member in await tx.users.members(surviving) if member not in apart]
+    strays = await _strays(tx, members, others, united.discarded if united else set_aside)
+    return Parting(members, others, strays, united, set_aside, await _continued(tx, merge, members, others))
 
 
 def carry_out_parting(tx: Transaction, parting: Parting, merge: Merge, surviving: User) -> dict[str, str]:
@@ -73,6 +92,8 @@ def carry_out_parting(tx: Transaction, parting: Parting, merge: Merge, surviving
         _separate(tx, parting.united, before, merge.created_at)
     if parting.set_aside is not None:
         tx.conversations.change(parting.set_aside, default_of=before["default_of"])
+    for client in parting.strays.clients:
+        _bring_home(tx, client, parting)
     return {one.conversation.id: _go_on(tx, one, merge, surviving, parting.members) for one in parting.continued}
 
 
@@ -103,13 +124,28 @@ async def _united(tx: Transaction, discarded: Conversation, surviving_id: str) -
     return United(found[0], discarded, found[1][0] if found[1] else None)
 
 
-async def _continued(tx: Transaction, merge: Merge, surviving: User, members: list[str]) -> tuple[Continued, ...]:
-    """Those of the discarded user's conversations in which the survivor went on."""
-    hers = [member for member in await tx.users.members(surviving) if member not in members]
+async def _linked(tx: Transaction, users: list[str]) -> dict[str, list[LinkedClient]]:
+    """The users' linked clients by the conversation that they are for."""
     linked: dict[str, list[LinkedClient]] = {}
-    for client in await tx.clients.of_users(hers, after=None, before=None, limit=CLIENTS_READ):
+    for client in await tx.clients.of_users(users, after=None, before=None, limit=CLIENTS_READ):
         linked.setdefault(client.link.conversation_id, []).append(client)
-    found = await tx.conversations.written_since(members, merge.created_at, list(linked), CONTINUED_AT_MOST + 1)
+    return linked
+
+
+async def _strays(tx: Transaction, members: list[str], others: list[str], home: Conversation | None) -> Strays:
+    linked = await _linked(tx, members)
+    found = await tx.conversations.written_since(others, NEVER_MS, list(linked), CLIENTS_READ) if linked else []
+    if found and home is None:
+        home = await tx.conversations.default_of(members)
+    return Strays(tuple(client for one in found for client in linked[one.id]), home.id if home else None)
+
+
+async def _continued(tx: Transaction, merge: Merge, members: list[str], others: list[str]) -> tuple[Continued, ...]:
+    """Those of the discarded user's conversations in which the survivor went on."""
+    linked = await _linked(tx, others)
+    found = await tx.conversations.written_since(
+        members, merge.created_at - CLOCKS_APART_MS, list(linked), CONTINUED_AT_MOST + 1
+    )
     if len(found) > CONTINUED_AT_MOST:
         raise CannotUndo(f"More than {CONTINUED_AT_MOST} conversations went on since, too many to part at once")
     every = [await _told_apart(tx, merge, one, linked.get(one.id, [])) for one in found]
@@ -123,19 +159,28 @@ async def _told_apart(
     if found is None or not found[1]:
         return None
     seat = found[1][0]
-    since = await tx.messages.since(conversation.id, merge.id)
-    if not since.messages and not clients:
+    cut = _cut(merge)
+    since = await tx.messages.since(conversation.id, cut)
+    uploaded = await tx.attachments.uploaded_since(conversation.id, merge.created_at)
+    if not since.messages and not clients and not uploaded:
         return None
-    family = await tx.conversations.family(conversation.id)
-    last = await tx.messages.page(family, after=None, before=merge.id, limit=1)
+    stays_at = since.stays_at
+    if stays_at is None:
+        family = await tx.conversations.family(conversation.id)
+        last = await tx.messages.page(family, after=None, before=cut.early, limit=1)
+        stays_at = last[0].received if last else None
     return Continued(
         found[0],
         seat,
         since.messages,
         min(since.of_business, seat.unread_count),  # the latest are those that wait
-        last[0].received if last else None,
+        stays_at,
         tuple(clients),
     )
+
+
+def _cut(merge: Merge) -> Cut:
+    return Cut(merge.id, make_id(max(0, merge.created_at - CLOCKS_APART_MS), 0), merge.discarded)
 
 
 def _separate(tx: Transaction, united: United, before: dict[str, Any], united_at: int) -> None:
@@ -151,16 +196,34 @@ def _separate(tx: Transaction, united: United, before: dict[str, Any], united_at
         tx.conversations.less_unread(united.seat, discarded, united_at)
 
 
+def _bring_home(tx: Transaction, client: LinkedClient, parting: Parting) -> None:
+    """Hold that the client takes part in its own user's conversation and in none of the other's."""
+    home = parting.strays.home
+    tx.clients.move(client, home or client.link.conversation_id, parting.others)
+    if home is not None and client.status == "active":
+        link = structs.replace(client.link, conversation_id=home)
+        tx.clients.subscribe(structs.replace(client, link=link), parting.members)
+
+
 def _go_on(tx: Transaction, continued: Continued, merge: Merge, surviving: User, members: list[str]) -> str:
-    """Hold a conversation of the survivor's own with what was said since, and that the former one is without it."""
+    """Hold a conversation of the survivor's own with what was said since, and that the former one is without it.
+
+    What the former one is called, and what stands in its metadata, is of the other user and stays with her (R13).
+    """
     former, seat = continued.conversation, continued.seat
-    new = structs.replace(
-        former,
+    new = Conversation(
         id=tx.new_id(),
-        message_count=continued.messages,
+        type="personal",
+        display_name=None,
+        description=None,
+        icon_url=None,
+        metadata={},
+        is_default=former.is_default,
+        business_last_read=former.business_last_read,
         last_message_at=former.last_message_at if continued.messages else None,
+        message_count=continued.messages,
         created_at=tx.now,
-        revision=1,
+        active=former.active,
     )
     hers = {client.id for client in continued.clients}
     place = structs.replace(
@@ -179,8 +242,8 @@ def _go_on(tx: Transaction, continued: Continued, merge: Merge, surviving: User,
     if continued.unread:
         tx.conversations.add_unread(seat, -continued.unread)
     if continued.messages:
-        tx.messages.move_since(former.id, merge.id, new.id)
-    tx.attachments.move_since(former.id, merge.id, merge.created_at, new.id)
+        tx.messages.move_since(former.id, _cut(merge), new.id)
+    tx.attachments.move_since(former.id, merge.created_at, new.id)
     for client in continued.clients:
         tx.clients.move(client, new.id, members)
     tx.emit(ConversationCreated(surviving.id, new.id, new, "none", FROM_API, surviving))

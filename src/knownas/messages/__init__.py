@@ -133,11 +133,27 @@ class IdempotencyKeyReused(DomainError):
         super().__init__("This Idempotency-Key was used in this conversation for a different message")
 
 
+class Cut(Struct, frozen=True):
+    """The moment of a merge in a conversation: what users said is parted by who they are, what the business said by id.
+
+    `but_of` had the conversation until then, so what she or her members said is older, and what others said is not.
+    `at` is an id of that moment. Nothing before the id `early` is looked at: clocks of two servers differ by less.
+    """
+
+    at: str
+    early: str
+    but_of: str
+
+
 class Since(Struct, frozen=True):
-    """How many messages there are since a moment, and how many of them are the business's."""
+    """How many messages there are since, how many of them are the business's, and when the last other one came.
+
+    `stays_at` is None where no other message came later than `Cut.early`.
+    """
 
     messages: int
     of_business: int
+    stays_at: int | None
 
 
 class StoredMessage(Struct, frozen=True):
@@ -214,11 +230,11 @@ class Messages(Protocol):
         """At most `limit` messages in order of arrival: the last ones, or next to an id, exclusive."""
         ...
 
-    async def since(self, conversation_id: str, after: str) -> Since:
-        """What was said in this very conversation behind the id `after`."""
+    async def since(self, conversation_id: str, cut: Cut) -> Since:
+        """What was said in this very conversation since the cut."""
         ...
 
-    def move_since(self, conversation_id: str, after: str, to: str) -> None:
+    def move_since(self, conversation_id: str, cut: Cut, to: str) -> None:
         """Hold that the same messages are in the conversation `to`. Who calls it relies on the former one."""
         ...
 

@@ -21,11 +21,16 @@ INSERT: Final = """
 SHOW: Final = """
     UPDATE attachments SET message_id = $3, conversation_id = $4, author_id = $5
     WHERE app_id = $1 AND name = $2 AND for_message = 1 AND message_id IS NULL AND removed = 0"""
-# Those of the messages that move (knownas.storage.messages.MOVE_SINCE), and what was uploaded meanwhile.
+# What is shown in a message that moved (knownas.storage.messages.MOVE_SINCE), and what was uploaded meanwhile.
 MOVE_SINCE: Final = """
-    UPDATE attachments SET conversation_id = $5
-    WHERE app_id = $1 AND conversation_id = $2 AND removed = 0
-        AND CASE WHEN message_id IS NULL THEN created_at >= $4 ELSE message_id > $3 END"""
+    UPDATE attachments SET conversation_id = $4
+    WHERE app_id = $1 AND conversation_id = $2 AND removed = 0 AND CASE WHEN message_id IS NULL THEN created_at >= $3
+        ELSE EXISTS (
+            SELECT 1 FROM messages m WHERE m.app_id = $1 AND m.conversation_id = $4 AND m.id = attachments.message_id)
+        END"""
+UPLOADED_SINCE: Final = """
+    SELECT 1 FROM attachments
+    WHERE app_id = $1 AND conversation_id = $2 AND removed = 0 AND message_id IS NULL AND created_at >= $3 LIMIT 1"""
 FORGET: Final = "DELETE FROM attachments WHERE app_id = $1 AND removed = 1 AND name IN {ids}"
 FORGET_LOST: Final = "DELETE FROM attachments WHERE app_id = $1 AND removed = 0 AND name IN {ids}"
 
@@ -94,9 +99,13 @@ class AttachmentRows:
         """Hold the tie, where there is none yet."""
         self._unit.hold(SHOW, name, message_id, conversation_id, author_id, slight=True)
 
-    def move_since(self, conversation_id: str, after: str, at: int, to: str) -> None:
+    async def uploaded_since(self, conversation_id: str, at: int) -> bool:
+        """Whether there is a row."""
+        return await self._unit.row(UPLOADED_SINCE, conversation_id, at) is not None
+
+    def move_since(self, conversation_id: str, at: int, to: str) -> None:
         """Hold the new place of the rows; the files stay."""
-        self._unit.hold(MOVE_SINCE, conversation_id, after, at, to)
+        self._unit.hold(MOVE_SINCE, conversation_id, at, to, ordered=True)
 
     def remove(self, attachment: Attachment) -> None:
         """Hold its removal."""

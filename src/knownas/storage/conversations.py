@@ -7,7 +7,7 @@ import msgspec
 
 from knownas.conversations import MESSAGES_AT_MOST, ClientAssociation, Conversation, Holder, Participant
 from knownas.storage.parameters import chunks, id_list
-from knownas.storage.pointers import END, up
+from knownas.storage.pointers import END, members, up
 from knownas.storage.unit import Row, Unit
 from knownas.storage.users import UserRows, to_json
 
@@ -54,6 +54,9 @@ UNIONS: Final = """
     JOIN conversations c ON c.app_id = p.app_id AND c.merged_into = p.conversation_id
     JOIN participants o ON o.app_id = c.app_id AND o.conversation_id = c.id
     WHERE p.app_id = $1 AND p.user_id IN {ids}"""
+UPLOADED: Final = """EXISTS (
+        SELECT 1 FROM attachments f WHERE f.app_id = $1 AND f.conversation_id = c.id AND f.removed = 0
+            AND f.message_id IS NULL AND f.created_at >= $3)"""
 SOME: Final = f"{_FROM} AND c.merged_into IS NULL AND c.id > $2 ORDER BY c.id LIMIT $3"
 
 INSERT_CONVERSATION: Final = """
@@ -67,14 +70,7 @@ INSERT_PARTICIPANT: Final = """
     INSERT INTO participants (app_id, conversation_id, id, user_id, unread_count, last_read, associations, joined_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"""
 # A user's place, under whichever of the ids that stand for her.
-_HERS: Final = """app_id = $1 AND conversation_id = $2 AND user_id {operator} (
-        WITH RECURSIVE member(id) AS (
-            SELECT CAST($3 AS TEXT)
-            UNION
-            SELECT u.id FROM users u JOIN member m ON u.app_id = $1 AND u.merged_into = m.id
-        )
-        SELECT id FROM member
-    )"""
+_HERS: Final = f"app_id = $1 AND conversation_id = $2 AND user_id {{operator}} {members(3)}"
 UNREAD: Final = "UPDATE participants SET unread_count = unread_count + 1 WHERE app_id = $1 AND conversation_id = $2"
 UNREAD_BY_OTHERS: Final = (
     f"UPDATE participants SET unread_count = unread_count + 1 WHERE {_HERS.format(operator='NOT IN')}"  # noqa: S608
@@ -238,7 +234,8 @@ class ConversationRows:
             named = f" OR c.id IN ({', '.join(f'${first + 2 + n}' for n in range(len(also)))})" if also else ""
             sql = (
                 f"{OF_USER.replace('{ids}', id_list(some))} AND c.type = 'personal'"
-                f" AND (c.last_message_at >= ${first}{named}) ORDER BY c.id LIMIT ${first + 1}"
+                f" AND (c.last_message_at >= ${first} OR {UPLOADED.replace('$3', f'${first}')}{named})"
+                f" ORDER BY c.id LIMIT ${first + 1}"
             )
             for row in await self._unit.rows(sql, *some, at, limit, *also):
                 found[row[0]] = conversation_of(row)

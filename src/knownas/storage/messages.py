@@ -3,10 +3,11 @@
 from functools import lru_cache
 from typing import Final
 
-from knownas.messages import HER, Message, Reading, Shown, Since, StoredMessage
+from knownas.messages import HER, Cut, Message, Reading, Shown, Since, StoredMessage
 from knownas.messages.stored import BY_BUSINESS, BY_USER, FIRST_FIELD_AT, KIND_AT, TIMED, body_of, message_of
 from knownas.storage.conversations import ConversationRows
 from knownas.storage.parameters import chunks, id_list
+from knownas.storage.pointers import members
 from knownas.storage.unit import Row, Unit
 from knownas.storage.users import USER_COLUMNS, user_of
 
@@ -57,10 +58,10 @@ INSERT_MESSAGE: Final = """
     INSERT INTO messages (app_id, conversation_id, id, received, author_id, body, idempotency_key)
     VALUES ($1, $2, $3, $4, $5, $6, $7)"""
 REMOVE: Final = "DELETE FROM messages WHERE app_id = $1 AND conversation_id = $2 AND id = $3"
-LESS_UNREAD: Final = """
+LESS_UNREAD: Final = f"""
     UPDATE participants SET unread_count = unread_count - 1
-    WHERE app_id = $1 AND conversation_id = $2 AND unread_count > 0 AND user_id <> $4
-        AND (last_read IS NULL OR last_read < $3)"""
+    WHERE app_id = $1 AND conversation_id = $2 AND unread_count > 0 AND user_id NOT IN {members(4)}
+        AND (last_read IS NULL OR last_read < $3)"""  # noqa: S608
 # What waits in a united conversation waits in the survivor's too, until she reads that.
 LESS_UNREAD_ABOVE: Final = """
     UPDATE participants SET unread_count = unread_count - 1
@@ -82,9 +83,14 @@ LESS_UNREAD_ABOVE: Final = """
             SELECT id FROM up)"""
 REMOVE_ALL: Final = "DELETE FROM messages WHERE app_id = $1 AND conversation_id IN {ids}"
 NOTHING_UNREAD: Final = "UPDATE participants SET unread_count = 0 WHERE app_id = $1 AND conversation_id IN {ids}"
-_SINCE: Final = "WHERE app_id = $1 AND conversation_id = $2 AND id > $3"
-SINCE: Final = f"SELECT count(*), count(*) - count(author_id) FROM messages {_SINCE}"  # noqa: S608
-MOVE_SINCE: Final = f"UPDATE messages SET conversation_id = $4 {_SINCE}"  # noqa: S608
+# Who wrote it tells two users apart, whatever the clocks of two servers say; only for the business the id has to do.
+_LATE: Final = "app_id = $1 AND conversation_id = $2 AND id > $3"
+_IS_SINCE: Final = f"CASE WHEN author_id IS NULL THEN id > $4 ELSE author_id NOT IN {members(5)} END"
+SINCE: Final = f"""
+    SELECT count(CASE WHEN since THEN 1 END), count(CASE WHEN since AND author_id IS NULL THEN 1 END),
+        max(CASE WHEN NOT since THEN received END)
+    FROM (SELECT author_id, received, {_IS_SINCE} AS since FROM messages WHERE {_LATE}) late"""  # noqa: S608
+MOVE_SINCE: Final = f"UPDATE messages SET conversation_id = $6 WHERE {_LATE} AND {_IS_SINCE}"  # noqa: S608
 CONVERSATIONS_AT_ONCE: Final = 50
 """How many conversations of a family are paged through by one statement."""
 
@@ -177,14 +183,14 @@ class MessageRows:
             found = sorted(found, key=_id_of, reverse=backwards)[:limit]
         return [_stored(row) for row in (reversed(found) if backwards else found)]
 
-    async def since(self, conversation_id: str, after: str) -> Since:
-        """Both figures in one question."""
-        row = await self._unit.row(SINCE, conversation_id, after)
-        return Since(row[0], row[1]) if row else Since(0, 0)
+    async def since(self, conversation_id: str, cut: Cut) -> Since:
+        """All figures in one question."""
+        row = await self._unit.row(SINCE, conversation_id, cut.early, cut.at, cut.but_of)
+        return Since(*row) if row else Since(0, 0, None)
 
-    def move_since(self, conversation_id: str, after: str, to: str) -> None:
+    def move_since(self, conversation_id: str, cut: Cut, to: str) -> None:
         """Hold the messages' new place; their ids stay."""
-        self._unit.hold(MOVE_SINCE, conversation_id, after, to)
+        self._unit.hold(MOVE_SINCE, conversation_id, cut.early, cut.at, cut.but_of, to)
 
     def add(self, message: Message, idempotency_key: str | None = None) -> None:
         """Hold the new row; the unique index refuses a key that was used."""

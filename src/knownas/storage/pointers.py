@@ -18,3 +18,15 @@ def up(table: Literal["users", "conversations"]) -> str:
 
 END: Final = "(SELECT id FROM up WHERE merged_into IS NULL)"
 """The id at which they end."""
+
+
+def members(parameter: int) -> str:
+    """All ids that stand for the user whose id is this parameter, her own too, as a list to compare with."""
+    return f"""(
+        WITH RECURSIVE member(id) AS (
+            SELECT CAST(${parameter} AS TEXT)
+            UNION
+            SELECT u.id FROM users u JOIN member m ON u.app_id = $1 AND u.merged_into = m.id
+        )
+        SELECT id FROM member
+    )"""  # noqa: S608  the number is ours

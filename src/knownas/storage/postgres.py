@@ -25,7 +25,7 @@ from knownas.storage.transaction import RACES, NewApp, SqlTransaction, refuse_wr
 from knownas.storage.unit import Held, Row, SeqOf, Unit
 from knownas.storage.vault import Vault
 
-CONNECTIONS: Final = 20
+CONNECTIONS: Final = 16
 OPTIMISTIC: Final = 3
 """How many races a verb may lose before it queues up behind the others who do."""
 TAKE_TURN: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"

@@ -188,7 +188,7 @@ class Unit:
         Only where units overlap, and only if anything is written.
         """
         if self.engine == "postgresql":
-            self.pointers[user_id] = revision
+            self.pointers.setdefault(user_id, revision)
 
     def new_id(self) -> str:
         """A fresh id."""
