@@ -12,7 +12,8 @@ from msgspec import Struct
 T = TypeVar("T")
 REMEMBERED: Final = 4096
 REMEMBERED_BYTES: Final = 256
-"""Paths whose walk is remembered, and how long such a path may be: a login's is the same for all users of an app."""
+"""How many walks are remembered, and how long their paths may be: those that name an app and nothing in it, such as a
+login's. Paths that name users are too many: remembering them helps a thousand users and hinders a million."""
 
 
 class Found(Struct, Generic[T], frozen=True):
@@ -58,7 +59,7 @@ class Router(Generic[T]):
         if node is None or not node.methods:
             return None
         found = Found(node.methods, dict(zip(node.names, map(_decode, values), strict=True)))
-        if len(raw_path) <= REMEMBERED_BYTES:
+        if len(values) <= 1 and len(raw_path) <= REMEMBERED_BYTES:
             if len(self._found) >= REMEMBERED:
                 self._found.clear()
             self._found[raw_path] = found
