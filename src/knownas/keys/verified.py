@@ -19,7 +19,6 @@ class VerifiedTokens:
         self._size = size
         self._claims: OrderedDict[bytes, tuple[Claims, str]] = OrderedDict()
         self._of_key: dict[str, set[bytes]] = {}
-        self._looked_up: tuple[str, bytes] = ("", b"")
 
     def __len__(self) -> int:
         return len(self._claims)
@@ -28,7 +27,7 @@ class VerifiedTokens:
         """The claims and the key's id, or None when the token is unknown or past its expiry and leeway."""
         if len(token) > MAX_TOKEN:
             return None
-        self._looked_up = token, (digest := _digest_of(token))
+        digest = _digest_of(token)
         found = self._claims.get(digest)
         if found is None:
             return None
@@ -41,16 +40,10 @@ class VerifiedTokens:
 
     def put(self, token: str, claims: Claims) -> None:
         """Remember that `token` was verified and says `claims`."""
-        looked_up, digest = self._looked_up
-        if looked_up is not token:  # as it is when two requests take turns
-            digest = _digest_of(token)
-        if digest in self._claims:
-            self._drop(digest)
+        digest = _digest_of(token)
+        self._drop(digest)
         self._claims[digest] = (claims, claims.key_id)
-        digests = self._of_key.get(claims.key_id)
-        if digests is None:
-            digests = self._of_key[claims.key_id] = set()
-        digests.add(digest)
+        self._of_key.setdefault(claims.key_id, set()).add(digest)
         if len(self._claims) > self._size:
             self._drop(next(iter(self._claims)))
 
