@@ -230,6 +230,17 @@ async def world_at(url: str) -> AsyncIterator[World]:
         await database.close()
 
 
+@asynccontextmanager
+async def beside(world: World) -> AsyncIterator[World]:
+    """The same app as another server sees it, with a connection, a clock and ids of its own."""
+    database = database_of(world.url)
+    await database.start()
+    try:
+        yield World(database, world.app, world.url)
+    finally:
+        await database.close()
+
+
 def database_of(url: str, master_key: bytes = MASTER_KEY) -> Sqlite | Postgres:
     """The database at `url`, not started yet."""
     path = sqlite_path(url)

@@ -16,6 +16,7 @@ from knownas.audit import Audit
 from knownas.clients import Clients
 from knownas.conflicts import Conflicts
 from knownas.conversations import Conversations
+from knownas.conversations.branches import Branches
 from knownas.deliveries import Deliveries, Outbox
 from knownas.devices import Devices
 from knownas.erasures import Erasures
@@ -88,6 +89,8 @@ class Transaction(Protocol):
     def oauth(self) -> OAuth: ...
     @property
     def conversations(self) -> Conversations: ...
+    @property
+    def branches(self) -> Branches: ...
     @property
     def messages(self) -> Messages: ...
     @property

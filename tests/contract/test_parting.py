@@ -7,20 +7,23 @@ import pytest
 
 from knownas.attachments import Attachment
 from knownas.attachments.create import create_attachment
-from knownas.conversations import Conversation, Participant, Reference
+from knownas.conversations import Conversation, ConversationChanges, Participant, Reference
 from knownas.conversations.activity import post_activity
 from knownas.conversations.find import get_conversation, list_conversations
-from knownas.ids import make_id
-from knownas.messages import Author
+from knownas.conversations.update import update_conversation
+from knownas.messages import Author, IdempotencyKeyReused
 from knownas.messages.delete import delete_message
 from knownas.messages.draft import Draft
 from knownas.messages.post import post_message
 from knownas.messages.read import list_messages, messages_of
+from knownas.resolutions import CannotUndo
+from knownas.storage import chance, postgres, sqlite
 from knownas.storage.files import new_name
 from knownas.transaction import Transaction
 from knownas.users import User
+from knownas.users.delete import erase_personal_information
 from tests.given import Snapshot, World
-from tests.settling import act, check_what_always_holds, plan, rows_of
+from tests.settling import OPERATOR, act, check_what_always_holds, plan, rows_of
 from tests.unit.test_clients import channel, linked
 from tests.unit.test_conversations import personal, seats
 
@@ -97,18 +100,168 @@ def decoded(row: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-async def test_what_was_read_meanwhile_is_read(world: World) -> None:
+async def test_what_the_survivor_read_waits_for_its_own_reader_again(world: World) -> None:
     ada, _, talk = await two(world)
+    before = talk_rows(await world.snapshot(), talk.id)
     merged = await act(world, kind="merge", surviving="ada", discarded="bob")
     await say(world, talk.id, "read")
     await world.do(post_activity, talk.id, "conversation:read", Reference(ada.id))
     await say(world, talk.id, "not read")
+    [seat] = await seats(world, talk)
+    assert seat.unread_count == 1
     done = await act(world, kind="undo", act_id=merged.merge_id)
-    unread = [
-        (await seats(world, await world.ask(get_conversation, id)))[0].unread_count
-        for id in (talk.id, done.continued[talk.id])
-    ]
-    assert unread == [0, 1]
+    assert talk_rows(await world.snapshot(), talk.id) == before
+    [seat] = await seats(world, await world.ask(get_conversation, done.continued[talk.id]))
+    assert (seat.unread_count, seat.last_read is not None) == (1, True)
+
+
+@pytest.mark.parametrize("who", ["ada", None])
+async def test_reading_alone_is_nothing_that_goes_on(world: World, who: str | None) -> None:
+    """Neither hers nor the business's; Bob's conversation is as if nobody had looked."""
+    ada, _, talk = await two(world)
+    before = rows_of(await world.snapshot())
+    merged = await act(world, kind="merge", surviving="ada", discarded="bob")
+    await world.do(post_activity, talk.id, "conversation:read", Reference(ada.id) if who else None)
+    shown = await plan(world, kind="undo", act_id=merged.merge_id)
+    assert any("nothing came since" in sentence for sentence in shown.preview.does)
+    done = await act(world, kind="undo", act_id=merged.merge_id)
+    assert done.continued == {}
+    assert rows_of(await world.snapshot()) == before
+
+
+async def test_details_that_were_changed_since_go_on_and_the_former_ones_come_back(world: World) -> None:
+    ada, bob = await world.user("ada"), await world.user("bob")
+    talk = await personal(world, bob, display_name="Bob's divorce", description="b", metadata={"file": "bob", "x": 1})
+    before = talk_rows(await world.snapshot(), talk.id)
+    merged = await act(world, kind="merge", surviving="ada", discarded="bob")
+    for changes in (
+        ConversationChanges(display_name="Ada's order", metadata={"order": 5}),
+        ConversationChanges(metadata={"x": None, "file": "ada"}),
+    ):
+        await world.do(update_conversation, talk.id, changes)
+    done = await act(world, kind="undo", act_id=merged.merge_id)
+    assert talk_rows(await world.snapshot(), talk.id) == before
+    new = await world.ask(get_conversation, done.continued[talk.id])
+    assert (new.display_name, new.description) == ("Ada's order", None)
+    assert new.metadata == {"order": 5, "file": "ada"}
+    assert await words_of(world, ada) == [[]]
+
+
+async def test_the_last_message_is_the_former_one_also_where_all_since_was_deleted(world: World) -> None:
+    ada, _, talk = await two(world)
+    before = talk_rows(await world.snapshot(), talk.id)
+    merged = await act(world, kind="merge", surviving="ada", discarded="bob")
+    for by in (ada, None):
+        await world.do(delete_message, talk.id, await say(world, talk.id, "gone again", by))
+    done = await act(world, kind="undo", act_id=merged.merge_id)
+    assert done.continued == {}
+    assert talk_rows(await world.snapshot(), talk.id) == before
+
+
+async def test_what_was_deleted_since_does_not_wait_any_more(world: World) -> None:
+    """Of Bob's, who had not read it; Ada has read it in the meantime."""
+    ada, bob, talk = await two(world)
+    second = await say(world, talk.id, "to Bob, again")
+    merged = await act(world, kind="merge", surviving="ada", discarded="bob")
+    await world.do(post_activity, talk.id, "conversation:read", Reference(ada.id))
+    await world.do(delete_message, talk.id, second)
+    await act(world, kind="undo", act_id=merged.merge_id)
+    [seat] = await seats(world, talk)
+    assert seat.unread_count == 1
+    assert await words_of(world, bob) == [["Bob's", "to Bob"]]
+    await check_what_always_holds(world)
+
+
+@pytest.mark.parametrize("undone", [False, True])
+async def test_a_repeated_request_posts_nothing_new_whatever_was_merged_and_undone(world: World, undone: bool) -> None:
+    ada, bob, talk = await two(world)
+    first = Draft(Author("business"), {"type": "text", "text": "for Bob"})
+    since = Draft(Author("user", bob.id), {"type": "text", "text": "Ada's"}, quoted=await say(world, talk.id, "quoted"))
+    posted = [await world.do(post_message, talk.id, first, "key-1")]
+    merged = await act(world, kind="merge", surviving="ada", discarded="bob")
+    posted.append(await world.do(post_message, talk.id, since, "key-2"))
+    if undone:
+        await act(world, kind="undo", act_id=merged.merge_id)
+    before = await world.snapshot()
+    again = [await world.do(post_message, talk.id, *one) for one in ((first, "key-1"), (since, "key-2"))]
+    assert [one.message.id for one in again] == [one.message.id for one in posted]
+    assert (await world.snapshot())["messages"] == before["messages"]
+    assert again[1].message.author.user_id == ada.id
+    with pytest.raises(IdempotencyKeyReused):
+        await world.do(post_message, talk.id, first, "key-2")
+
+
+async def test_a_request_that_was_answered_in_a_united_conversation_posts_nothing_after_the_undoing(
+    world: World,
+) -> None:
+    _, bob, talk = await two(world)
+    ada = await world.get("ada")
+    await personal(world, ada)
+    merged = await act(world, kind="merge", surviving="ada", discarded="bob")
+    draft = Draft(Author("business"), {"type": "text", "text": "for Ada"})
+    await world.do(post_message, talk.id, draft, "key-1")
+    await act(world, kind="undo", act_id=merged.merge_id)
+    await world.do(post_message, talk.id, draft, "key-1")
+    assert (await words_of(world, ada), await words_of(world, bob)) == ([["for Ada"]], [["Bob's", "to Bob"]])
+
+
+async def test_a_chain_of_merges_is_parted_link_by_link(world: World) -> None:
+    """Bob became Ada, and she became Eve; each had written in the one conversation that any of them had."""
+    ada, bob, talk = await two(world)
+    eve = await world.user("eve")
+    snapshots = [talk_rows(await world.snapshot(), talk.id)]
+    to_ada = await act(world, kind="merge", surviving="ada", discarded="bob")
+    await world.do(update_conversation, talk.id, ConversationChanges(display_name="Ada's"))
+    await say(world, talk.id, "Ada's", ada)
+    snapshots.append(talk_rows(await world.snapshot(), talk.id))
+    to_eve = await act(world, kind="merge", surviving="eve", discarded="ada")
+    await world.do(update_conversation, talk.id, ConversationChanges(display_name="Eve's"))
+    await say(world, talk.id, "Eve's", eve)
+    assert await words_of(world, eve) == [["Bob's", "to Bob", "Ada's", "Eve's"]]
+    with pytest.raises(CannotUndo):
+        await act(world, kind="undo", act_id=to_ada.merge_id)
+    parted = await act(world, kind="undo", act_id=to_eve.merge_id)
+    assert talk_rows(await world.snapshot(), talk.id) == snapshots[1]
+    assert (await world.ask(get_conversation, parted.continued[talk.id])).display_name == "Eve's"
+    await act(world, kind="undo", act_id=to_ada.merge_id)
+    assert talk_rows(await world.snapshot(), talk.id) == snapshots[0]
+    assert [await words_of(world, one) for one in (bob, ada, eve)] == [[["Bob's", "to Bob"]], [["Ada's"]], [["Eve's"]]]
+    await check_what_always_holds(world)
+
+
+async def test_a_third_ones_conversation_that_came_and_went_leaves_no_trace(world: World) -> None:
+    """Eve's is united with Bob's, in which Ada goes on, and parted again; then the two are parted."""
+    ada, bob, talk = await two(world)
+    eve = await world.user("eve")
+    before = talk_rows(await world.snapshot(), talk.id)
+    to_ada = await act(world, kind="merge", surviving="ada", discarded="bob")
+    hers = await personal(world, eve)
+    await say(world, hers.id, "to Eve")
+    eves = talk_rows(await world.snapshot(), hers.id)
+    of_eve = await act(world, kind="merge", surviving="ada", discarded="eve")
+    await say(world, talk.id, "Ada's", ada)
+    await world.do(post_activity, talk.id, "conversation:read", Reference(ada.id))
+    with pytest.raises(CannotUndo):
+        await act(world, kind="undo", act_id=to_ada.merge_id)
+    await act(world, kind="undo", act_id=of_eve.merge_id)
+    assert talk_rows(await world.snapshot(), hers.id) == eves
+    await act(world, kind="undo", act_id=to_ada.merge_id)
+    assert talk_rows(await world.snapshot(), talk.id) == before
+    assert [await words_of(world, one) for one in (bob, ada, eve)] == [[["Bob's", "to Bob"]], [["Ada's"]], [["to Eve"]]]
+    await check_what_always_holds(world)
+
+
+async def test_what_a_conversation_was_called_is_erased_with_the_journal(world: World) -> None:
+    ada, bob = await world.user("ada"), await world.user("bob")
+    talk = await personal(world, bob, display_name="Bob's divorce")
+    merged = await act(world, kind="merge", surviving="ada", discarded="bob")
+    await world.do(update_conversation, talk.id, ConversationChanges(display_name="Ada's order"))
+    assert "divorce" in repr((await world.snapshot())["conversations"])
+    await world.do_to(ada, erase_personal_information, OPERATOR)
+    assert "divorce" not in repr((await world.snapshot())["conversations"])
+    with pytest.raises(CannotUndo):
+        await act(world, kind="undo", act_id=merged.merge_id)
+    await say(world, talk.id, "goes on", ada)
 
 
 async def test_where_nothing_was_said_since_nothing_goes_on(world: World) -> None:
@@ -177,6 +330,18 @@ async def test_files_and_linked_clients_go_with_what_was_said(world: World) -> N
     assert linked_of(seat) == [of_bob.id]
 
 
+async def test_a_channel_that_was_linked_since_goes_on_alone(world: World) -> None:
+    ada, bob, talk = await two(world)
+    before = talk_rows(await world.snapshot(), talk.id)
+    merged = await act(world, kind="merge", surviving="ada", discarded="bob")
+    client = await linked(world, ada, await channel(world), talk)
+    done = await act(world, kind="undo", act_id=merged.merge_id)
+    assert talk_rows(await world.snapshot(), talk.id) == before
+    [seat] = await seats(world, await world.ask(get_conversation, done.continued[talk.id]))
+    assert linked_of(seat) == [client.id]
+    assert await words_of(world, bob) == [["Bob's", "to Bob"]]
+
+
 async def test_what_a_conversation_is_called_stays_with_whom_it_was(world: World) -> None:
     ada, bob = await world.user("ada"), await world.user("bob")
     talk = await personal(world, bob, display_name="Bob's divorce", metadata={"file": "bob"})
@@ -189,21 +354,19 @@ async def test_what_a_conversation_is_called_stays_with_whom_it_was(world: World
     assert (old.display_name, old.metadata) == ("Bob's divorce", {"file": "bob"})
 
 
-async def test_who_wrote_it_parts_what_two_servers_clocks_would_not(world: World) -> None:
-    """One server's clock was ahead when Bob wrote, and another's behind when Ada did."""
+@pytest.mark.parametrize("ahead_ms", [-5_000, 5_000])
+async def test_no_clock_parts_them(world: World, ahead_ms: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server that merges has another time than the one on which they write."""
     ada, bob, talk = await two(world)
-    merged = await act(world, kind="merge", surviving="ada", discarded="bob")
+    with monkeypatch.context() as elsewhere:
+        real = chance.now_ms
+        for engine in (sqlite, postgres):
+            elsewhere.setattr(engine, "now_ms", lambda: real() + ahead_ms)
+        merged = await act(world, kind="merge", surviving="ada", discarded="bob")
     await say(world, talk.id, "Ada's", ada)
-
-    async def misdate(tx: Transaction) -> None:
-        for author, shifted in ((bob.id, tx.now + 500), (ada.id, tx.now - 500)):
-            sql = "UPDATE messages SET id = $3 WHERE app_id = $1 AND author_id = $2"
-            tx.unit.hold(sql, author, make_id(shifted, 0), ordered=True)  # type: ignore[attr-defined]
-
-    await world.do(misdate)
+    await say(world, talk.id, "to Ada")
     await act(world, kind="undo", act_id=merged.merge_id)
-    assert sorted(*await words_of(world, bob)) == ["Bob's", "to Bob"]
-    assert await words_of(world, ada) == [["Ada's"]]
+    assert (await words_of(world, bob), await words_of(world, ada)) == ([["Bob's", "to Bob"]], [["Ada's", "to Ada"]])
 
 
 async def test_a_file_that_was_uploaded_since_goes_on_alone(world: World) -> None:
@@ -231,6 +394,25 @@ async def test_a_channel_that_was_linked_anew_meanwhile_goes_home(world: World, 
     assert (linked_of(of_ada), linked_of(of_bob)) == ([], [client.id])
     [row] = (await world.snapshot())["clients"]
     assert (row["user_id"], row["conversation_id"]) == (bob.id, his.id)
+
+
+async def test_what_the_business_takes_back_waits_no_more(world: World) -> None:
+    """Whether it was said before the merge or since, and although Bob had read until then."""
+    ada, bob, talk = await two(world)
+    await world.do(post_activity, talk.id, "conversation:read", Reference(bob.id))
+    await say(world, talk.id, "waits")
+    merged = await act(world, kind="merge", surviving="ada", discarded="bob")
+    taken_back = [await say(world, talk.id, words) for words in ("one", "two", "three")]
+    await world.do(delete_message, talk.id, taken_back[0])
+    assert [seat.unread_count for seat in await seats(world, talk)] == [3]
+    await world.do(post_activity, talk.id, "conversation:read", Reference(ada.id))
+    await world.do(delete_message, talk.id, taken_back[1])
+    assert [seat.unread_count for seat in await seats(world, talk)] == [0]
+    done = await act(world, kind="undo", act_id=merged.merge_id)
+    assert [seat.unread_count for seat in await seats(world, talk)] == [1]
+    assert [
+        seat.unread_count for seat in await seats(world, await world.ask(get_conversation, done.continued[talk.id]))
+    ] == [0]
 
 
 async def test_what_she_wrote_herself_never_waited_for_her(world: World) -> None:

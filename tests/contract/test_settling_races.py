@@ -27,7 +27,7 @@ from knownas.users import UserChanges
 from knownas.users.delete import delete_user, erase_personal_information
 from knownas.users.update import update_user
 from tests.contract.test_storage import all_at_once, on_user, outcomes
-from tests.given import BY, Snapshot, World, claims, device, proof
+from tests.given import BY, Snapshot, World, beside, claims, device, proof
 from tests.settling import OPERATOR, act, check_what_always_holds, collide, plan, survivor_of
 from tests.unit.test_conversations import HELLO, personal, say
 
@@ -425,6 +425,35 @@ async def test_no_message_is_lost_or_doubled_while_two_become_one_and_part_again
         ]
         assert talks[seat["conversation_id"]]["merged_into"] is None
         assert seat["unread_count"] == len(waiting)
+
+
+async def test_what_is_said_in_the_moment_of_a_merge_stays_with_whom_it_was_told_to(world_on_both: World) -> None:
+    """Two servers: one merges, and on both the business goes on writing. No clock and no id says what came since."""
+    app = world_on_both
+    sides: Counter[bool] = Counter()
+    async with beside(app) as other:
+        for number in range(30):
+            ada, bob = await app.user(f"ada{number}"), await app.user(f"bob{number}")
+            talk = await personal(app, bob)
+            made = await plan(app, kind="merge", surviving=ada.id, discarded=bob.id)
+            said = [server.do(post_message, talk.id, Draft(Author("business"), HELLO)) for server in (app, other) * 4]
+            results: list[Any] = await all_at_once(*said[:2], app.do(*of_plan(made)), *said[2:])
+            done = results.pop(2)
+            await act(app, kind="undo", act_id=done.merge_id)
+            told = {
+                event["message"]["id"]: user.id
+                for user in (ada, bob)
+                for event in await app.events(user.id)
+                if event["event"] == "message.posted"
+            }
+            rows = await app.snapshot()
+            owners = {seat["conversation_id"]: seat["user_id"] for seat in rows["participants"]}
+            stays = {row["id"]: owners[row["conversation_id"]] for row in rows["messages"]}
+            posted = [answer.message.id for answer in results]
+            assert {id: stays[id] for id in posted} == {id: told[id] for id in posted}
+            sides.update(told[id] == ada.id for id in posted)
+    await check_what_always_holds(app)
+    assert all(sides[side] for side in (True, False)), f"no race was run: {sides}"
 
 
 async def test_a_visitor_who_signs_in_while_an_operator_merges_her_becomes_one_user(world_on_both: World) -> None:

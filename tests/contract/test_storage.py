@@ -41,6 +41,7 @@ from tests.given import (
     KEY_ID,
     NOTHING_TYPED,
     World,
+    beside,
     claims,
     database_of,
     device,
@@ -329,22 +330,17 @@ async def test_mixed_load_keeps_what_always_holds(world_on_both: World) -> None:
     await check_what_always_holds(world)
 
 
-async def test_two_programs_share_one_database(world_on_both: World, database_url: str) -> None:
+async def test_two_programs_share_one_database(world_on_both: World) -> None:
     """The CLI beside the server: each sees what the other committed, and their races are decided, too."""
     world = world_on_both
-    other = database_of(database_url)
-    await other.start()
-    try:
-        beside = World(other, world.app, world.url)
+    async with beside(world) as other:
         each = [w.log_in(claims(f"u{n % 20}", "ada@example.com" if n % 20 == 0 else None)) for n in range(40)
-                for w in (world, beside)]  # fmt: skip
+                for w in (world, other)]  # fmt: skip
         results = await all_at_once(*each)
         assert outcomes(results) == {"Access": 80}, outcomes(results)
         assert len((await world.snapshot())["users"]) == 20
-        assert await world.snapshot() == await beside.snapshot()
+        assert await world.snapshot() == await other.snapshot()
         await check_what_always_holds(world)
-    finally:
-        await other.close()
 
 
 async def test_a_verb_that_always_loses_its_race_ends_as_unavailable(world_on_both: World) -> None:

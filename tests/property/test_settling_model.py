@@ -344,7 +344,9 @@ def agree(model: Model, rows: Snapshot) -> None:
         for row in rows["conflicts"]
     }
     assert cases == {case: (one.owner, one.claimant, one.state, one.count) for case, one in model.cases.items()}
-    talks = {row["id"]: row for row in rows["conversations"]}
+    talks = {row["id"]: row for row in rows["conversations"] if row["led_to"] is None}
+    branches = {row["id"]: row for row in rows["conversations"] if row["led_to"] is not None}
+    assert {row["merged_into"] for row in branches.values()} <= set(talks), "a branch of nothing"
     assert {id: row["merged_into"] for id, row in talks.items()} == {id: one.into for id, one in model.talks.items()}
     assert {id: row["message_count"] for id, row in talks.items() if row["merged_into"] is None} == {
         id: len(model.words(id)) for id, one in model.talks.items() if one.into is None
@@ -353,10 +355,16 @@ def agree(model: Model, rows: Snapshot) -> None:
         owners = {model.survivor(talk.opened_by), model.survivor(model.talks[model.root(id)].opened_by)}
         assert len(owners) == 1, "what is one conversation is one person's"
     seats = {row["conversation_id"]: row["user_id"] for row in rows["participants"]}
-    assert seats == {id: one.opened_by for id, one in model.talks.items()}
+    assert seats == {id: one.opened_by for id, one in model.talks.items()} | {
+        id: row["led_to"] for id, row in branches.items()
+    }
     assert len(rows["messages"]) == sum(len(talk.said) for talk in model.talks.values())
     assert len(rows["merges"]) == sum(1 for act in model.acts if act.merge_id), "each merge has its journal entry"
+    acts = {act.resolution_id: act for act in model.acts if act.case and act.kind != "transfer"}
     for row in rows["resolutions"]:
+        state = json.loads(row["before"]).get("state")
+        if row["id"] in acts and state is not None:  # which of two that were alike came first
+            assert acts[row["id"]].before["state"] == state
         assert row["claimant_id"] is None or row["claimant_id"] in users, "what is written down names who is there"
     numbers = sorted(row["number"] for row in rows["audit"])
     assert numbers == list(range(1, len(numbers) + 1))

@@ -106,12 +106,8 @@ class Attachments(Protocol):
         """Hold that this message shows the attachment, if it is one `for_message` that no message has shown yet."""
         ...
 
-    async def uploaded_since(self, conversation_id: str, at: int) -> bool:
-        """Whether a file that no message shows was uploaded for this conversation at `at` or later."""
-        ...
-
-    def move_since(self, conversation_id: str, at: int, to: str) -> None:
-        """Hold that such files are for the conversation `to`, and those that messages show which moved there."""
+    async def any_of(self, conversation_id: str) -> bool:
+        """Whether any goes with this very conversation."""
         ...
 
     def remove(self, attachment: Attachment) -> None:

@@ -28,8 +28,8 @@ class Conversation(Struct, frozen=True):
     """One conversation as stored. Times are in milliseconds.
 
     `last_message_at` is None until the first message; `message_count` counts what is stored, up to MESSAGES_AT_MOST.
-    `merged_into` points from a merged user's only conversation to her survivor's (R9). `revision` changes with every
-    write of the row.
+    `merged_into` points from a merged user's only conversation to her survivor's, or from a branch to its trunk (R9).
+    `revision` changes with every write of the row.
     """
 
     id: str
@@ -56,8 +56,36 @@ class ClientAssociation(Struct, frozen=True, rename="camel"):
     client_id: str
 
 
+class Trunk(Struct, frozen=True):
+    """What a merged user's conversation and her seat in it were, before anything was written there for her survivor."""
+
+    display_name: str | None
+    description: str | None
+    icon_url: str | None
+    metadata: dict[str, Any]
+    business_last_read: int | None
+    last_message_at: int | None
+    message_count: int
+    unread_count: int
+    last_read: int | None
+
+
+class Branch(Struct, frozen=True):
+    """Where what is written for the survivor `user_id` in a merged user's conversation is kept (branches.py).
+
+    `id` is None until something is; `trunk` is what the conversation is then.
+    """
+
+    id: str | None
+    user_id: str
+    trunk: Trunk
+
+
 class Participant(Struct, frozen=True):
-    """A user's place in a conversation. `user_id` is the survivor's where the user was merged. Times are in ms."""
+    """A user's place in a conversation. `user_id` is the survivor's where the user was merged. Times are in ms.
+
+    `branch` is None but in the personal conversation of a user who was merged.
+    """
 
     id: str
     conversation_id: str
@@ -67,6 +95,7 @@ class Participant(Struct, frozen=True):
     last_read: int | None
     associations: tuple[ClientAssociation, ...]
     joined_at: int
+    branch: Branch | None = None
 
 
 class Reference(Struct, frozen=True):
@@ -244,11 +273,8 @@ class Conversations(Protocol):
         """The conversation itself, although it may have been merged into another; or None."""
         ...
 
-    async def written_since(self, members: list[str], at: int, also: list[str], limit: int) -> list[Conversation]:
-        """At most `limit` personal conversations of these users for which something was said or uploaded since `at`.
-
-        `also` are ids of which hers come along, whatever was said in them.
-        """
+    async def of_them(self, members: list[str], among: list[str]) -> list[str]:
+        """Those of `among` that are personal conversations of one of these users."""
         ...
 
     def separate(self, conversation: Conversation) -> None:

@@ -3,6 +3,7 @@
 from msgspec import structs
 
 from knownas.conversations import ActivityHappened, ActivityType, InvalidConversation, Origin, Reference
+from knownas.conversations.branch_off import place_for
 from knownas.conversations.find import get_referred_user, get_with_participants, seat_of, stream_of
 from knownas.transaction import Transaction
 from knownas.users import User
@@ -35,7 +36,11 @@ async def post_activity(
         tx.users.rely_on(author)
         if type == "conversation:read":
             tx.conversations.read_by(seat, tx.now)
+            place = place_for(tx, conversation, participants)
+            if place != conversation.id:
+                tx.branches.read(place, tx.now)
     elif type == "conversation:read":
+        place_for(tx, conversation, participants)
         tx.conversations.change(conversation, business_last_read=tx.now)
         conversation = structs.replace(conversation, business_last_read=tx.now)
     tx.emit(ActivityHappened(user_id, conversation.id, conversation, type, origin, author))

@@ -5,12 +5,10 @@ from typing import Any
 from msgspec import Struct, structs
 
 from knownas.clients import LinkedClient
-from knownas.conversations import Conversation, ConversationCreated, Participant
-from knownas.conversations.create import FROM_API, new_participant
-from knownas.erasures import CLOCKS_APART_MS
-from knownas.ids import make_id
+from knownas.conversations import Conversation, ConversationCreated, Participant, Trunk
+from knownas.conversations.branches import Grown
+from knownas.conversations.create import FROM_API
 from knownas.merges import Merge
-from knownas.messages import Cut
 from knownas.resolutions import CannotUndo
 from knownas.transaction import Transaction
 from knownas.users import User
@@ -18,7 +16,6 @@ from knownas.users import User
 LOOKED_THROUGH = 100
 CONTINUED_AT_MOST = 1000
 CLIENTS_READ = 1000
-NEVER_MS = 1 << 62
 
 
 class United(Struct, frozen=True):
@@ -30,16 +27,17 @@ class United(Struct, frozen=True):
 
 
 class Continued(Struct, frozen=True):
-    """A conversation of the discarded user in which something was said since the merge, or uploaded, or linked.
+    """A conversation of the discarded user in which something was written for the survivor since the merge.
 
-    `messages` are so many since, `unread` wait of them still, and `last_message_at` is of what was said before.
+    `was` is what it goes back to. It `goes_on` as a conversation of the survivor's where there is anything to show:
+    that it was read is not. `clients` are those linked for it since.
     """
 
     conversation: Conversation
     seat: Participant
-    messages: int
-    unread: int
-    last_message_at: int | None
+    grown: Grown
+    was: Trunk
+    goes_on: bool
     clients: tuple[LinkedClient, ...]
 
 
@@ -79,13 +77,13 @@ async def foresee_parting(tx: Transaction, merge: Merge, surviving: User, discar
     apart = set(members)
     others = [member for member in await tx.users.members(surviving) if member not in apart]
     strays = await _strays(tx, members, others, united.discarded if united else set_aside)
-    return Parting(members, others, strays, united, set_aside, await _continued(tx, merge, members, others))
+    return Parting(members, others, strays, united, set_aside, await _continued(tx, discarded, others))
 
 
 def carry_out_parting(tx: Transaction, parting: Parting, merge: Merge, surviving: User) -> dict[str, str]:
     """Hold the parting; where what was said since goes on, by the conversation in which it was said.
 
-    `surviving` is as the undoing leaves her. Emits conversation.created for each new one.
+    `surviving` is as the undoing leaves her. Emits conversation.created for each of these.
     """
     before: dict[str, Any] = merge.before.get("conversations") or {}
     if parting.united is not None:
@@ -94,7 +92,13 @@ def carry_out_parting(tx: Transaction, parting: Parting, merge: Merge, surviving
         tx.conversations.change(parting.set_aside, default_of=before["default_of"])
     for client in parting.strays.clients:
         _bring_home(tx, client, parting)
-    return {one.conversation.id: _go_on(tx, one, merge, surviving, parting.members) for one in parting.continued}
+    for one in parting.continued:
+        _give_back(tx, one)
+        if one.goes_on:
+            _go_on(tx, one, surviving, parting.members)
+        else:
+            tx.branches.drop(one.grown)
+    return {one.conversation.id: one.grown.conversation.id for one in parting.continued if one.goes_on}
 
 
 async def _check_unions(tx: Transaction, merge: Merge, members: list[str], own: str | None) -> None:
@@ -134,53 +138,55 @@ async def _linked(tx: Transaction, users: list[str]) -> dict[str, list[LinkedCli
 
 async def _strays(tx: Transaction, members: list[str], others: list[str], home: Conversation | None) -> Strays:
     linked = await _linked(tx, members)
-    found = await tx.conversations.written_since(others, NEVER_MS, list(linked), CLIENTS_READ) if linked else []
+    found = await tx.conversations.of_them(others, list(linked)) if linked else []
     if found and home is None:
         home = await tx.conversations.default_of(members)
-    return Strays(tuple(client for one in found for client in linked[one.id]), home.id if home else None)
+    return Strays(tuple(client for id in found for client in linked[id]), home.id if home else None)
 
 
-async def _continued(tx: Transaction, merge: Merge, members: list[str], others: list[str]) -> tuple[Continued, ...]:
+async def _continued(tx: Transaction, discarded: User, others: list[str]) -> tuple[Continued, ...]:
     """Those of the discarded user's conversations in which the survivor went on."""
-    linked = await _linked(tx, others)
-    found = await tx.conversations.written_since(
-        members, merge.created_at - CLOCKS_APART_MS, list(linked), CONTINUED_AT_MOST + 1
-    )
-    if len(found) > CONTINUED_AT_MOST:
+    every = await tx.branches.of(discarded.id, CONTINUED_AT_MOST + 1)
+    if len(every) > CONTINUED_AT_MOST:
         raise CannotUndo(f"More than {CONTINUED_AT_MOST} conversations went on since, too many to part at once")
-    every = [await _told_apart(tx, merge, one, linked.get(one.id, [])) for one in found]
-    return tuple(one for one in every if one is not None)
+    linked = await _linked(tx, others) if every else {}
+    return tuple([await _told_apart(tx, grown, linked) for grown in every])
 
 
-async def _told_apart(
-    tx: Transaction, merge: Merge, conversation: Conversation, clients: list[LinkedClient]
-) -> Continued | None:
-    found = await tx.conversations.with_participants(conversation.id)
-    if found is None or not found[1]:
-        return None
-    seat = found[1][0]
-    cut = _cut(merge)
-    since = await tx.messages.since(conversation.id, cut)
-    uploaded = await tx.attachments.uploaded_since(conversation.id, merge.created_at)
-    if not since.messages and not clients and not uploaded:
-        return None
-    stays_at = since.stays_at
-    if stays_at is None:
-        family = await tx.conversations.family(conversation.id)
-        last = await tx.messages.page(family, after=None, before=cut.early, limit=1)
-        stays_at = last[0].received if last else None
-    return Continued(
-        found[0],
-        seat,
-        since.messages,
-        min(since.of_business, seat.unread_count),  # the latest are those that wait
-        stays_at,
-        tuple(clients),
+async def _told_apart(tx: Transaction, grown: Grown, linked: dict[str, list[LinkedClient]]) -> Continued:
+    branch = grown.conversation
+    assert branch.merged_into is not None  # noqa: S101  or it would be none
+    found = await tx.conversations.with_participants(branch.merged_into)
+    if found is None or not found[1] or found[0].id != branch.merged_into:
+        raise CannotUndo("A conversation of the two was united with somebody else's since: undo that merge first")
+    trunk, seat = found[0], found[1][0]
+    clients = tuple(linked.get(trunk.id, ()))
+    goes_on = bool(
+        branch.message_count or clients or details_since(trunk, grown.trunk) or await tx.attachments.any_of(branch.id)
+    )
+    was = grown.trunk
+    if trunk.message_count - branch.message_count != was.message_count:
+        was = await _recounted(tx, trunk, branch, was)
+    return Continued(trunk, seat, grown, was, goes_on, clients)
+
+
+async def _recounted(tx: Transaction, trunk: Conversation, branch: Conversation, was: Trunk) -> Trunk:
+    """What it goes back to where messages from before were deleted since, or went with another merge's undoing."""
+    family = [id for id in await tx.conversations.family(trunk.id) if id != branch.id]
+    last = await tx.messages.page(family, after=None, before=None, limit=1)
+    return structs.replace(
+        was,
+        unread_count=min(was.unread_count, await tx.messages.waiting(family, was.last_read or 0)),
+        last_message_at=last[0].received if last else None,
     )
 
 
-def _cut(merge: Merge) -> Cut:
-    return Cut(merge.id, make_id(max(0, merge.created_at - CLOCKS_APART_MS), 0), merge.discarded)
+def details_since(conversation: Conversation, was: Trunk) -> dict[str, Any]:
+    """What the conversation is called and holds besides messages, less what it was: that is the other user's. Pure."""
+    names = ("display_name", "description", "icon_url")
+    changed = {name: getattr(conversation, name) for name in names if getattr(conversation, name) != getattr(was, name)}
+    metadata = {key: value for key, value in conversation.metadata.items() if was.metadata.get(key) != value}
+    return changed | ({"metadata": metadata} if metadata else {})
 
 
 def _separate(tx: Transaction, united: United, before: dict[str, Any], united_at: int) -> None:
@@ -205,46 +211,41 @@ def _bring_home(tx: Transaction, client: LinkedClient, parting: Parting) -> None
         tx.clients.subscribe(structs.replace(client, link=link), parting.members)
 
 
-def _go_on(tx: Transaction, continued: Continued, merge: Merge, surviving: User, members: list[str]) -> str:
-    """Hold a conversation of the survivor's own with what was said since, and that the former one is without it.
+def _give_back(tx: Transaction, continued: Continued) -> None:
+    """Hold that the conversation, and its user's seat, are what they were."""
+    trunk, was = continued.conversation, continued.was
+    tx.conversations.change(
+        trunk,
+        display_name=was.display_name,
+        description=was.description,
+        icon_url=was.icon_url,
+        metadata=was.metadata,
+        business_last_read=was.business_last_read,
+        last_message_at=was.last_message_at,
+        message_count=trunk.message_count - continued.grown.conversation.message_count,
+    )
+    tx.branches.restore(continued.seat, was.unread_count, was.last_read)
 
-    What the former one is called, and what stands in its metadata, is of the other user and stays with her (R13).
+
+def _go_on(tx: Transaction, continued: Continued, surviving: User, members: list[str]) -> None:
+    """Hold that the branch is a conversation of the survivor's own, with what was written since and nothing else.
+
+    What the former one was called, and what stood in its metadata, is of the other user and stays with her (R13).
     """
-    former, seat = continued.conversation, continued.seat
-    new = Conversation(
-        id=tx.new_id(),
-        type="personal",
-        display_name=None,
-        description=None,
-        icon_url=None,
-        metadata={},
-        is_default=former.is_default,
-        business_last_read=former.business_last_read,
-        last_message_at=former.last_message_at if continued.messages else None,
-        message_count=continued.messages,
-        created_at=tx.now,
-        active=former.active,
+    trunk, grown = continued.conversation, continued.grown
+    read_before = trunk.business_last_read == continued.was.business_last_read
+    now_is = structs.replace(
+        grown.conversation,
+        **details_since(trunk, continued.was),
+        is_default=trunk.is_default,
+        business_last_read=None if read_before else trunk.business_last_read,
+        active=trunk.active,
+        merged_into=None,
     )
     hers = {client.id for client in continued.clients}
-    place = structs.replace(
-        new_participant(tx, new, surviving, subscribe=False),
-        unread_count=continued.unread,
-        last_read=seat.last_read,
-        associations=tuple(one for one in seat.associations if one.type == "sdk" or one.client_id in hers),
-    )
-    tx.conversations.add(new, surviving.id if new.is_default else None)
-    tx.conversations.add_participant(place)
-    tx.conversations.change(
-        former,
-        message_count=former.message_count - continued.messages,
-        last_message_at=continued.last_message_at if continued.messages else former.last_message_at,
-    )
-    if continued.unread:
-        tx.conversations.add_unread(seat, -continued.unread)
-    if continued.messages:
-        tx.messages.move_since(former.id, _cut(merge), new.id)
-    tx.attachments.move_since(former.id, merge.created_at, new.id)
+    associations = tuple(one for one in continued.seat.associations if one.type == "sdk" or one.client_id in hers)
+    tx.branches.cut(grown, now_is, surviving.id if now_is.is_default else None)
+    tx.conversations.associate(structs.replace(grown.seat, associations=associations))
     for client in continued.clients:
-        tx.clients.move(client, new.id, members)
-    tx.emit(ConversationCreated(surviving.id, new.id, new, "none", FROM_API, surviving))
-    return new.id
+        tx.clients.move(client, now_is.id, members)
+    tx.emit(ConversationCreated(surviving.id, now_is.id, now_is, "none", FROM_API, surviving))

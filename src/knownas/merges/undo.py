@@ -84,10 +84,13 @@ def _going_on(parting: Parting) -> list[str]:
     """What becomes of the discarded user's conversations that went on. Pure."""
     told = []
     for one in parting.continued[:CONTINUED_SHOWN]:
-        said = "1 message" if one.messages == 1 else f"{one.messages} messages"
-        told.append(
-            f"Conversation {one.conversation.id} goes back as it was; what came since ({said}) goes on in a new one."
+        count = one.grown.conversation.message_count
+        since = (
+            f"what came since ({count} message{'s' * (count != 1)}) goes on in a new one"
+            if one.goes_on
+            else "nothing came since"
         )
+        told.append(f"Conversation {one.conversation.id} goes back as it was; {since}.")
     if (more := len(parting.continued) - CONTINUED_SHOWN) > 0:
         told.append(f"So do {more} more.")
     return told

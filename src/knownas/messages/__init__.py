@@ -133,27 +133,14 @@ class IdempotencyKeyReused(DomainError):
         super().__init__("This Idempotency-Key was used in this conversation for a different message")
 
 
-class Cut(Struct, frozen=True):
-    """The moment of a merge in a conversation: what users said is parted by who they are, what the business said by id.
+class Request(Struct, frozen=True):
+    """What a repeated request is known by: its Idempotency-Key, and the conversation that it names.
 
-    `but_of` had the conversation until then, so what she or her members said is older, and what others said is not.
-    `at` is an id of that moment. Nothing before the id `early` is looked at: clocks of two servers differ by less.
+    That is the id as it was asked, so a merge or its undoing between the two tells no request from its repetition.
     """
 
-    at: str
-    early: str
-    but_of: str
-
-
-class Since(Struct, frozen=True):
-    """How many messages there are since, how many of them are the business's, and when the last other one came.
-
-    `stays_at` is None where no other message came later than `Cut.early`.
-    """
-
-    messages: int
-    of_business: int
-    stays_at: int | None
+    asked_of: str
+    key: str
 
 
 class StoredMessage(Struct, frozen=True):
@@ -222,24 +209,20 @@ class Messages(Protocol):
         """Those of these messages that are still there."""
         ...
 
-    async def by_idempotency_key(self, conversation_id: str, key: str) -> Message | None:
-        """What was posted under this key, or None."""
+    async def by_request(self, request: Request) -> Message | None:
+        """What this request has posted already, wherever it is by now; or None."""
         ...
 
     async def page(self, family: list[str], *, after: str | None, before: str | None, limit: int) -> list[Message]:
         """At most `limit` messages in order of arrival: the last ones, or next to an id, exclusive."""
         ...
 
-    async def since(self, conversation_id: str, cut: Cut) -> Since:
-        """What was said in this very conversation since the cut."""
+    async def waiting(self, family: list[str], since: int) -> int:
+        """How many messages of the business came to these conversations later than `since`."""
         ...
 
-    def move_since(self, conversation_id: str, cut: Cut, to: str) -> None:
-        """Hold that the same messages are in the conversation `to`. Who calls it relies on the former one."""
-        ...
-
-    def add(self, message: Message, idempotency_key: str | None = None) -> None:
-        """Hold the new message; loses its race when the key was used meanwhile."""
+    def add(self, message: Message, request: Request | None = None) -> None:
+        """Hold the new message; loses its race when the request was answered meanwhile."""
         ...
 
     def remove(self, message: Message) -> None:

@@ -4,6 +4,7 @@ from msgspec import Struct, structs
 
 from knownas.attachments.show import show
 from knownas.conversations import MESSAGES_AT_MOST, Conversation, Participant
+from knownas.conversations.branch_off import place_for
 from knownas.conversations.find import get_with_participants, stream_of
 from knownas.devices import Device
 from knownas.messages import (
@@ -12,6 +13,7 @@ from knownas.messages import (
     InvalidMessage,
     Message,
     MessagePosted,
+    Request,
 )
 from knownas.messages.authors import named, speaking_user
 from knownas.messages.draft import Destination, Draft
@@ -40,20 +42,25 @@ async def post_message(
     Emits message.posted.
     """
     conversation, participants = await get_with_participants(tx, conversation_id)
+    if draft.author.type == "user" and tx.settings.mask_credit_card_numbers:
+        draft = structs.replace(draft, content=mask_content(draft.content))
+    draft = structs.replace(draft, content=await with_media(tx, draft.content))
+    request = None if idempotency_key is None else Request(conversation_id, idempotency_key)
+    if request is not None:
+        earlier = await tx.messages.by_request(request)
+        if earlier is not None:
+            return await _repeated(tx, earlier, draft)
     user = None
     if draft.author.type == "user":
         user = await speaking_user(tx, draft.author, draft.external_id, draft.brand_id, conversation_id, participants)
-        if tx.settings.mask_credit_card_numbers:
-            draft = structs.replace(draft, content=mask_content(draft.content))
-    draft = structs.replace(draft, content=await with_media(tx, draft.content))
     if draft.destination is not None:
         await _check_reachable(tx, conversation, participants, draft.destination)
-    quoted = await _quoted(tx, conversation, draft.quoted) if draft.quoted else None
-    if idempotency_key is not None:
-        earlier = await tx.messages.by_idempotency_key(conversation.id, idempotency_key)
-        if earlier is not None:
-            return _repeated(tx, earlier, draft, user, quoted)
-    return say(tx, conversation, participants, draft, user, quoted, idempotency_key)
+    quoted = None
+    if draft.quoted:
+        quoted = await _quoted(tx, conversation.id, draft.quoted)
+        if quoted is None:
+            raise InvalidMessage("quotedMessage.message.id should be the id of a message in this conversation")
+    return say(tx, conversation, participants, draft, user, quoted, request)
 
 
 def say(
@@ -63,7 +70,7 @@ def say(
     draft: Draft,
     user: User | None,
     quoted: Message | None = None,
-    idempotency_key: str | None = None,
+    request: Request | None = None,
     device: Device | None = None,
 ) -> Posted:
     """Hold the message for writing, and all that follows from it; `user` is the author, unless the business is.
@@ -85,9 +92,13 @@ def say(
         draft.metadata,
         draft.extras,
     )
-    tx.messages.add(message, idempotency_key)
-    show(tx, message)
+    place = place_for(tx, conversation, participants)
+    kept = message if place == conversation.id else structs.replace(message, conversation_id=place)
+    tx.messages.add(kept, request)
+    show(tx, kept)
     tx.conversations.count_message(conversation, tx.now, user.id if user else None)
+    if kept is not message:
+        tx.branches.count_message(place, conversation.id, tx.now, waits=user is None)
     if user is not None:
         tx.users.rely_on(user)  # what the event says of her has to be true when it is written
     shown = _shown(tx, message, user)
@@ -101,11 +112,15 @@ def _shown(tx: Transaction, message: Message, user: User | None) -> Message:
     return message if author is message.author else structs.replace(message, author=author)
 
 
-def _repeated(tx: Transaction, earlier: Message, draft: Draft, user: User | None, quoted: Message | None) -> Posted:
-    """The message that was posted under this key, when the draft says the same. Raises IdempotencyKeyReused."""
+async def _repeated(tx: Transaction, earlier: Message, draft: Draft) -> Posted:
+    """What the same request has posted, when the draft says the same. Raises IdempotencyKeyReused.
+
+    It is asked first, since she who spoke may take no part any more, and what was quoted may be gone.
+    """
+    wrote = earlier.author.user_id
     again = structs.replace(
         earlier,
-        author=structs.replace(draft.author, user_id=earlier.author.user_id if user else None),
+        author=structs.replace(draft.author, user_id=wrote if draft.author.type == "user" else None),
         content=draft.content,
         origin=draft.origin,
         quoted=draft.quoted,
@@ -114,13 +129,15 @@ def _repeated(tx: Transaction, earlier: Message, draft: Draft, user: User | None
     )
     if again != earlier:
         raise IdempotencyKeyReused
-    return Posted(_shown(tx, earlier, user), quoted)
+    found = await tx.conversations.by_id(earlier.conversation_id) if earlier.quoted else None
+    quoted = await _quoted(tx, found.id, earlier.quoted) if found and earlier.quoted else None
+    return Posted(_shown(tx, earlier, await tx.users.by_id(wrote) if wrote else None), quoted)
 
 
-async def _quoted(tx: Transaction, conversation: Conversation, message_id: str) -> Message:
-    quoted = await tx.messages.by_id(await tx.conversations.family(conversation.id), message_id)
+async def _quoted(tx: Transaction, conversation_id: str, message_id: str) -> Message | None:
+    quoted = await tx.messages.by_id(await tx.conversations.family(conversation_id), message_id)
     if quoted is None:
-        raise InvalidMessage("quotedMessage.message.id should be the id of a message in this conversation")
+        return None
     wrote = quoted.author.user_id
     return _shown(tx, quoted, await tx.users.by_id(wrote) if wrote else None)
 

@@ -21,16 +21,7 @@ INSERT: Final = """
 SHOW: Final = """
     UPDATE attachments SET message_id = $3, conversation_id = $4, author_id = $5
     WHERE app_id = $1 AND name = $2 AND for_message = 1 AND message_id IS NULL AND removed = 0"""
-# What is shown in a message that moved (knownas.storage.messages.MOVE_SINCE), and what was uploaded meanwhile.
-MOVE_SINCE: Final = """
-    UPDATE attachments SET conversation_id = $4
-    WHERE app_id = $1 AND conversation_id = $2 AND removed = 0 AND CASE WHEN message_id IS NULL THEN created_at >= $3
-        ELSE EXISTS (
-            SELECT 1 FROM messages m WHERE m.app_id = $1 AND m.conversation_id = $4 AND m.id = attachments.message_id)
-        END"""
-UPLOADED_SINCE: Final = """
-    SELECT 1 FROM attachments
-    WHERE app_id = $1 AND conversation_id = $2 AND removed = 0 AND message_id IS NULL AND created_at >= $3 LIMIT 1"""
+WITH_FILES: Final = "SELECT 1 FROM attachments WHERE app_id = $1 AND conversation_id = $2 AND removed = 0 LIMIT 1"
 FORGET: Final = "DELETE FROM attachments WHERE app_id = $1 AND removed = 1 AND name IN {ids}"
 FORGET_LOST: Final = "DELETE FROM attachments WHERE app_id = $1 AND removed = 0 AND name IN {ids}"
 
@@ -99,13 +90,9 @@ class AttachmentRows:
         """Hold the tie, where there is none yet."""
         self._unit.hold(SHOW, name, message_id, conversation_id, author_id, slight=True)
 
-    async def uploaded_since(self, conversation_id: str, at: int) -> bool:
+    async def any_of(self, conversation_id: str) -> bool:
         """Whether there is a row."""
-        return await self._unit.row(UPLOADED_SINCE, conversation_id, at) is not None
-
-    def move_since(self, conversation_id: str, at: int, to: str) -> None:
-        """Hold the new place of the rows; the files stay."""
-        self._unit.hold(MOVE_SINCE, conversation_id, at, to, ordered=True)
+        return await self._unit.row(WITH_FILES, conversation_id) is not None
 
     def remove(self, attachment: Attachment) -> None:
         """Hold its removal."""

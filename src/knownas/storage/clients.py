@@ -116,19 +116,19 @@ class ClientRows:
         """Hold the removal, guarded, and the end of its associations."""
         self._unit.hold(REMOVE, client.id, client.revision, must=True)
         for some in chunks(members):
-            self._unit.hold(UNSUBSCRIBE + _listed(some, 3), _association(client), *some)
+            self._unit.hold(UNSUBSCRIBE + id_list(some, behind=1), _association(client), *some)
 
     def move(self, client: LinkedClient, conversation_id: str, members: list[str]) -> None:
         """Hold the new place of the link and of its association."""
         self._unit.hold(MOVE, client.id, conversation_id, client.revision, must=True)
         for some in chunks(members):
-            self._unit.hold(UNSUBSCRIBE + _listed(some, 3), _association(client), *some, ordered=True)
+            self._unit.hold(UNSUBSCRIBE + id_list(some, behind=1), _association(client), *some, ordered=True)
 
     def subscribe(self, client: LinkedClient, members: list[str]) -> None:
         """Hold the association; nothing happens where the conversation is gone."""
         link = client.link
         for some in chunks(members):
-            sql = SUBSCRIBE + _listed(some, 5)
+            sql = SUBSCRIBE + id_list(some, behind=3)
             self._unit.hold(sql, _association(client), int(link.primary), link.conversation_id, *some, ordered=True)
 
     def deactivate(self, integration_id: str) -> None:
@@ -144,10 +144,6 @@ class ClientRows:
 def _association(client: LinkedClient) -> str:
     """The client as it stands in a participant's list of associations."""
     return msgspec.json.encode(ClientAssociation(client.link.type, client.id)).decode()
-
-
-def _listed(ids: list[str], first: int) -> str:
-    return "(" + ", ".join(f"${number}" for number in range(first, first + len(ids))) + ")"
 
 
 def _json(value: object) -> str | None:

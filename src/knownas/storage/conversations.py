@@ -1,15 +1,15 @@
 """Stored conversations and who takes part in them."""
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
-from knownas.conversations import MESSAGES_AT_MOST, ClientAssociation, Conversation, Holder, Participant
+from knownas.conversations import MESSAGES_AT_MOST, Conversation, Holder, Participant
 from knownas.storage.parameters import chunks, id_list
 from knownas.storage.pointers import END, members, up
+from knownas.storage.seats import PARTICIPANT, associations_json, seated
 from knownas.storage.unit import Row, Unit
-from knownas.storage.users import UserRows, to_json
+from knownas.storage.users import to_json
 
 CONVERSATION_COLUMNS: Final = """c.id, c.type, c.display_name, c.description, c.icon_url, c.metadata, c.default_of,
     c.business_last_read, c.last_message_at, c.message_count, c.created_at, c.revision, c.merged_into,
@@ -19,13 +19,11 @@ HOLDERS: Final = """
     LEFT JOIN switchboard_integrations a ON a.app_id = c.app_id AND a.id = c.active_holder
     LEFT JOIN switchboard_integrations w ON w.app_id = c.app_id AND w.id = c.pending_holder"""
 _FROM: Final = f"SELECT {CONVERSATION_COLUMNS} FROM conversations c {HOLDERS} WHERE c.app_id = $1"  # noqa: S608
-_PARTICIPANT: Final = """p.id, p.conversation_id, p.user_id, p.unread_count, p.last_read, p.associations, p.joined_at,
-    u.external_id, u.client_id, u.merged_into"""
 PARTICIPANTS_READ: Final = 1000
 
 BY_ID: Final = f"{_FROM} AND c.id = $2"
 WITH_PARTICIPANTS: Final = f"""
-    SELECT {CONVERSATION_COLUMNS}, {_PARTICIPANT} FROM conversations c {HOLDERS}
+    SELECT {CONVERSATION_COLUMNS}, {PARTICIPANT} FROM conversations c {HOLDERS}
     LEFT JOIN participants p ON p.app_id = c.app_id AND p.conversation_id = c.id
     LEFT JOIN users u ON u.app_id = p.app_id AND u.id = p.user_id
     WHERE c.app_id = $1 AND c.id = $2 ORDER BY p.id LIMIT {PARTICIPANTS_READ}"""  # noqa: S608
@@ -43,7 +41,7 @@ FAMILY: Final = """
         SELECT c.id FROM conversations c JOIN family f ON c.app_id = $1 AND c.merged_into = f.id
     )
     SELECT id FROM family"""
-# Each pointer between two conversations of which one is theirs: the one that points, and whose the other is.
+# Each pointer that unites two conversations, of which one is theirs: the one that points, and whose the other is.
 UNIONS: Final = """
     SELECT c.id, o.user_id FROM participants p
     JOIN conversations c ON c.app_id = p.app_id AND c.id = p.conversation_id
@@ -51,12 +49,13 @@ UNIONS: Final = """
     WHERE p.app_id = $1 AND p.user_id IN {ids}
     UNION ALL
     SELECT c.id, o.user_id FROM participants p
-    JOIN conversations c ON c.app_id = p.app_id AND c.merged_into = p.conversation_id
+    JOIN conversations c ON c.app_id = p.app_id AND c.merged_into = p.conversation_id AND c.led_to IS NULL
     JOIN participants o ON o.app_id = c.app_id AND o.conversation_id = c.id
     WHERE p.app_id = $1 AND p.user_id IN {ids}"""
-UPLOADED: Final = """EXISTS (
-        SELECT 1 FROM attachments f WHERE f.app_id = $1 AND f.conversation_id = c.id AND f.removed = 0
-            AND f.message_id IS NULL AND f.created_at >= $3)"""
+WITH_SEAT: Final = """
+    SELECT 1 FROM participants p
+    JOIN conversations c ON c.app_id = p.app_id AND c.id = p.conversation_id AND c.type = 'personal'
+    WHERE p.app_id = $1 AND p.conversation_id = $2 AND p.user_id IN """
 SOME: Final = f"{_FROM} AND c.merged_into IS NULL AND c.id > $2 ORDER BY c.id LIMIT $3"
 
 INSERT_CONVERSATION: Final = """
@@ -180,7 +179,8 @@ class ConversationRows:
         if not rows:
             return None
         seats = [row[CONVERSATION_WIDTH:] for row in rows if row[CONVERSATION_WIDTH] is not None]
-        return conversation_of(rows[0]), await self._seated(seats)
+        conversation = conversation_of(rows[0])
+        return conversation, await seated(self._unit, seats, branching=conversation.type == "personal")
 
     async def participants(
         self, conversation_id: str, *, after: str | None, before: str | None, limit: int
@@ -226,20 +226,15 @@ class ConversationRows:
         row = await self._unit.row(BY_ID, conversation_id)
         return conversation_of(row) if row else None
 
-    async def written_since(self, members: list[str], at: int, also: list[str], limit: int) -> list[Conversation]:
-        """By the users' seats, some users at a time."""
-        found: dict[str, Conversation] = {}
-        for some in chunks(members):
-            first = len(some) + 2
-            named = f" OR c.id IN ({', '.join(f'${first + 2 + n}' for n in range(len(also)))})" if also else ""
-            sql = (
-                f"{OF_USER.replace('{ids}', id_list(some))} AND c.type = 'personal'"
-                f" AND (c.last_message_at >= ${first} OR {UPLOADED.replace('$3', f'${first}')}{named})"
-                f" ORDER BY c.id LIMIT ${first + 1}"
-            )
-            for row in await self._unit.rows(sql, *some, at, limit, *also):
-                found[row[0]] = conversation_of(row)
-        return [found[id] for id in sorted(found)][:limit]
+    async def of_them(self, members: list[str], among: list[str]) -> list[str]:
+        """Asked for each, some users at a time: they are few."""
+        found = []
+        for conversation_id in among:
+            for some in chunks(members):
+                if await self._unit.row(WITH_SEAT + id_list(some, behind=1), conversation_id, *some) is not None:
+                    found.append(conversation_id)
+                    break
+        return found
 
     def separate(self, conversation: Conversation) -> None:
         """Hold the end of the pointer, guarded by where it points."""
@@ -286,13 +281,13 @@ class ConversationRows:
         """Hold the new row."""
         self._unit.hold(
             INSERT_PARTICIPANT, participant.conversation_id, participant.id, participant.user_id,
-            participant.unread_count, participant.last_read, _associations_json(participant), participant.joined_at,
+            participant.unread_count, participant.last_read, associations_json(participant), participant.joined_at,
         )  # fmt: skip
 
     def associate(self, participant: Participant) -> None:
         """Hold the clients through which the participant takes part."""
         self._unit.hold(
-            SET_ASSOCIATIONS, participant.conversation_id, participant.id, _associations_json(participant), must=True
+            SET_ASSOCIATIONS, participant.conversation_id, participant.id, associations_json(participant), must=True
         )
 
     def remove_participant(self, participant: Participant) -> None:
@@ -351,23 +346,8 @@ class ConversationRows:
         """Hold the removal of what their messages say of them besides their content."""
         self._unit.hold_for_all(FORGET_SPEAKERS[self._unit.engine], members)
 
-    async def _seated(self, rows: Sequence[Row]) -> list[Participant]:
-        """One participant for each user; where two ids stand for her, her own place counts, else the first."""
-        seats: dict[str, tuple[bool, Participant]] = {}
-        for row in rows:
-            user_id, external_id, client_id, former = row[2], row[7], row[8], row[9] is not None
-            if former:
-                survivor = await UserRows(self._unit).led_to(user_id)
-                if survivor is not None:
-                    user_id, external_id, client_id = survivor.id, survivor.external_id, survivor.client_id
-            known = seats.get(user_id)
-            if known is None or (known[0] and not former):
-                seats[user_id] = (former, _participant_of(row, user_id, external_id, client_id))
-        return sorted((seat for _, seat in seats.values()), key=lambda seat: seat.id)
-
 
 _decode_metadata: Final = msgspec.json.Decoder(dict[str, Any]).decode
-_decode_associations: Final = msgspec.json.Decoder(tuple[ClientAssociation, ...]).decode
 
 
 def conversation_of(row: Row) -> Conversation:
@@ -380,16 +360,3 @@ def conversation_of(row: Row) -> Conversation:
 
 def _holder_of(row: Row, at: int) -> Holder | None:
     return None if row[at] is None else Holder(row[at], row[at + 1], row[at + 2], row[at + 3])
-
-
-def _associations_json(participant: Participant) -> str:
-    return msgspec.json.encode(participant.associations).decode()
-
-
-def _participant_of(row: Row, user_id: str, external_id: str | None, client_id: str | None) -> Participant:
-    """The participant in _PARTICIPANT as the survivor's; her SDK client is the one that all her devices form now."""
-    stored = () if row[5] == "[]" else _decode_associations(row[5])
-    associations = tuple(
-        ClientAssociation("sdk", client_id) if one.type == "sdk" and client_id else one for one in stored
-    )
-    return Participant(row[0], row[1], user_id, external_id, row[3], row[4], associations, row[6])

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Final
 
-from knownas.messages import HER, Cut, Message, Reading, Shown, Since, StoredMessage
+from knownas.messages import HER, Message, Reading, Request, Shown, StoredMessage
 from knownas.messages.stored import BY_BUSINESS, BY_USER, FIRST_FIELD_AT, KIND_AT, TIMED, body_of, message_of
 from knownas.storage.conversations import ConversationRows
 from knownas.storage.parameters import chunks, id_list
@@ -51,25 +51,26 @@ _LINES_AT: Final = 2
 _USER_AT: Final = 3
 _END_OF_LINE: Final = "\x1e"
 BY_IDS: Final = f"SELECT {_COLUMNS} FROM messages m WHERE m.app_id = $1 AND m.conversation_id = $2 AND m.id IN "  # noqa: S608
-BY_IDEMPOTENCY_KEY: Final = f"""
+BY_REQUEST: Final = f"""
     SELECT {_COLUMNS} FROM messages m
-    WHERE m.app_id = $1 AND m.conversation_id = $2 AND m.idempotency_key = $3"""  # noqa: S608
+    WHERE m.app_id = $1 AND m.asked_of = $2 AND m.idempotency_key = $3"""  # noqa: S608
 INSERT_MESSAGE: Final = """
-    INSERT INTO messages (app_id, conversation_id, id, received, author_id, body, idempotency_key)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)"""
+    INSERT INTO messages (app_id, conversation_id, id, received, author_id, body, asked_of, idempotency_key)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"""
 REMOVE: Final = "DELETE FROM messages WHERE app_id = $1 AND conversation_id = $2 AND id = $3"
 LESS_UNREAD: Final = f"""
     UPDATE participants SET unread_count = unread_count - 1
     WHERE app_id = $1 AND conversation_id = $2 AND unread_count > 0 AND user_id NOT IN {members(4)}
         AND (last_read IS NULL OR last_read < $3)"""  # noqa: S608
-# What waits in a united conversation waits in the survivor's too, until she reads that.
+# What waits in a united conversation waits in the survivor's too, and what waits in a branch in its trunk, until
+# she reads that.
 LESS_UNREAD_ABOVE: Final = """
     UPDATE participants SET unread_count = unread_count - 1
     WHERE app_id = $1 AND unread_count > 0
         AND EXISTS (
             SELECT 1 FROM participants p WHERE p.app_id = $1 AND p.conversation_id = $2 AND p.unread_count > 0
                 AND (p.last_read IS NULL OR p.last_read < $3))
-        AND (last_read IS NULL OR last_read < (
+        AND (last_read IS NULL OR last_read < $3 OR last_read < (
             SELECT max(m.created_at) FROM merges m
             WHERE m.app_id = $1 AND m.surviving = participants.user_id AND m.undone_at IS NULL))
         AND conversation_id IN (
@@ -83,14 +84,9 @@ LESS_UNREAD_ABOVE: Final = """
             SELECT id FROM up)"""
 REMOVE_ALL: Final = "DELETE FROM messages WHERE app_id = $1 AND conversation_id IN {ids}"
 NOTHING_UNREAD: Final = "UPDATE participants SET unread_count = 0 WHERE app_id = $1 AND conversation_id IN {ids}"
-# Who wrote it tells two users apart, whatever the clocks of two servers say; only for the business the id has to do.
-_LATE: Final = "app_id = $1 AND conversation_id = $2 AND id > $3"
-_IS_SINCE: Final = f"CASE WHEN author_id IS NULL THEN id > $4 ELSE author_id NOT IN {members(5)} END"
-SINCE: Final = f"""
-    SELECT count(CASE WHEN since THEN 1 END), count(CASE WHEN since AND author_id IS NULL THEN 1 END),
-        max(CASE WHEN NOT since THEN received END)
-    FROM (SELECT author_id, received, {_IS_SINCE} AS since FROM messages WHERE {_LATE}) late"""  # noqa: S608
-MOVE_SINCE: Final = f"UPDATE messages SET conversation_id = $6 WHERE {_LATE} AND {_IS_SINCE}"  # noqa: S608
+WAITING: Final = """
+    SELECT count(*) FROM messages
+    WHERE app_id = $1 AND received > $2 AND author_id IS NULL AND conversation_id IN """
 CONVERSATIONS_AT_ONCE: Final = 50
 """How many conversations of a family are paged through by one statement."""
 
@@ -154,14 +150,13 @@ class MessageRows:
         found: list[Message] = []
         for conversation_id in family:
             for some in chunks(message_ids):
-                # One more than ids: the conversation comes before them.
-                sql = BY_IDS + id_list([conversation_id, *some]).replace("$2, ", "", 1)
+                sql = BY_IDS + id_list(some, behind=1)
                 found += [message_of(_stored(row)) for row in await self._unit.rows(sql, conversation_id, *some)]
         return found
 
-    async def by_idempotency_key(self, conversation_id: str, key: str) -> Message | None:
-        """What was posted under this key."""
-        row = await self._unit.row(BY_IDEMPOTENCY_KEY, conversation_id, key)
+    async def by_request(self, request: Request) -> Message | None:
+        """By the key's own index."""
+        row = await self._unit.row(BY_REQUEST, request.asked_of, request.key)
         return message_of(_stored(row)) if row else None
 
     async def page(self, family: list[str], *, after: str | None, before: str | None, limit: int) -> list[Message]:
@@ -183,20 +178,16 @@ class MessageRows:
             found = sorted(found, key=_id_of, reverse=backwards)[:limit]
         return [_stored(row) for row in (reversed(found) if backwards else found)]
 
-    async def since(self, conversation_id: str, cut: Cut) -> Since:
-        """All figures in one question."""
-        row = await self._unit.row(SINCE, conversation_id, cut.early, cut.at, cut.but_of)
-        return Since(*row) if row else Since(0, 0, None)
+    async def waiting(self, family: list[str], since: int) -> int:
+        """Counted, which reads all of them."""
+        counts = [await self._unit.row(WAITING + id_list(some, behind=1), since, *some) for some in chunks(family)]
+        return sum(row[0] for row in counts if row)
 
-    def move_since(self, conversation_id: str, cut: Cut, to: str) -> None:
-        """Hold the messages' new place; their ids stay."""
-        self._unit.hold(MOVE_SINCE, conversation_id, cut.early, cut.at, cut.but_of, to)
-
-    def add(self, message: Message, idempotency_key: str | None = None) -> None:
+    def add(self, message: Message, request: Request | None = None) -> None:
         """Hold the new row; the unique index refuses a key that was used."""
         self._unit.hold(
             INSERT_MESSAGE, message.conversation_id, message.id, message.received, message.author.user_id,
-            body_of(message), idempotency_key,
+            body_of(message), request.asked_of if request else None, request.key if request else None,
         )  # fmt: skip
 
     def remove(self, message: Message) -> None:

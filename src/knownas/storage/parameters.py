@@ -16,14 +16,14 @@ def chunks(ids: list[str]) -> list[list[str]]:
     return [ids[start : start + IDS_AT_ONCE] for start in range(0, len(ids), IDS_AT_ONCE)]
 
 
-def id_list(ids: list[str]) -> str:
-    """`($2, $3, ...)` for the ids that follow the app id in a statement's parameters."""
-    return _numbered(len(ids))
+def id_list(ids: list[str], *, behind: int = 0) -> str:
+    """`($2, $3, ...)` for the ids that follow the app id, and `behind` others, in a statement's parameters."""
+    return _numbered(len(ids), 2 + behind)
 
 
 @lru_cache(maxsize=256)
-def _numbered(count: int) -> str:
-    return "(" + ", ".join(f"${number}" for number in range(2, count + 2)) + ")"
+def _numbered(count: int, first: int) -> str:
+    return "(" + ", ".join(f"${number}" for number in range(first, first + count)) + ")"
 
 
 _ROW: Final = re.compile(r"\s*INSERT INTO [^()]*\([^()]*\)\s*VALUES\s*(\(.*\))\s*", re.DOTALL)

@@ -93,10 +93,16 @@ _FORGET_THEIR_MERGES: Final = f"""{_SHOWN} {_BLANK}
     AND EXISTS (
         SELECT 1 FROM shown s WHERE merges.created_at BETWEEN s.since AND s.until
             AND (merges.surviving = s.user_id OR merges.discarded = s.user_id))"""
+# What a conversation was before a merge is as much of the journal as what its users were.
+_FORGET_TRUNKS: Final = f"""{_HERS}
+    UPDATE conversations SET trunk = NULL
+    WHERE app_id = $1 AND led_to IS NOT NULL AND id IN (
+        SELECT conversation_id FROM participants WHERE app_id = $1 AND user_id IN (SELECT id FROM hers))"""
 FORGET_MERGES: Final = (
     f"""{_HERS} {_BLANK}
     AND (surviving IN (SELECT id FROM hers) OR discarded IN (SELECT id FROM hers))""",
     _FORGET_THEIR_MERGES,
+    _FORGET_TRUNKS,
 )
 REMOVE_MERGES: Final = (f"{_HERS} DELETE FROM {_OF_MERGES}", _FORGET_THEIR_MERGES)
 

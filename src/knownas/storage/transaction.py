@@ -10,6 +10,7 @@ from knownas.storage.accounts import AccountRows
 from knownas.storage.apps import AppRows
 from knownas.storage.attachments import AttachmentRows
 from knownas.storage.audit import AuditRows
+from knownas.storage.branches import BranchRows
 from knownas.storage.clients import ClientRows
 from knownas.storage.conflicts import ConflictRows
 from knownas.storage.conversations import ConversationRows
@@ -148,6 +149,10 @@ class SqlTransaction:
     @property
     def conversations(self) -> ConversationRows:
         return ConversationRows(self.unit)
+
+    @property
+    def branches(self) -> BranchRows:
+        return BranchRows(self.unit)
 
     @property
     def messages(self) -> MessageRows:

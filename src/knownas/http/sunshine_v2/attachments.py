@@ -6,8 +6,9 @@ from msgspec import Struct
 
 from knownas.apps import App
 from knownas.attachments import Attachment, AttachmentNotFound, InvalidAttachment, named_by
-from knownas.attachments.create import conversation_for, create_attachment
+from knownas.attachments.create import create_attachment
 from knownas.attachments.delete import delete_attachment, forget_attachments
+from knownas.conversations.find import get_conversation
 from knownas.errors import Unavailable
 from knownas.http.call import Answer, Call, json_answer
 from knownas.http.decode import InvalidBody, shown
@@ -37,7 +38,7 @@ async def upload(call: Call) -> Answer:
     wanted = _wanted(call)
     services = call.services
     if wanted.conversation_id is not None:
-        await services.database.read(app, conversation_for, wanted.conversation_id)
+        await services.database.read(app, get_conversation, wanted.conversation_id)
     with services.uploads.turn(app.id):
         received = await read_file(call, services.files)
         try:
