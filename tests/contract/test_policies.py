@@ -1,5 +1,8 @@
 """R7: what a contested e-mail does to a login, by the app's policy; whatever it is, there is one case and an event."""
 
+import gc
+from contextlib import suppress
+
 import pytest
 
 from knownas.apps import ConflictPolicy
@@ -157,3 +160,22 @@ async def test_the_event_has_both_sides_as_of_the_moment(world: World) -> None:
 
 async def _log_in_from(tx: Transaction, seen: RequestInfo) -> None:
     await log_in(tx, claims("5678", "ada@example.com"), None, None, request=lambda: seen)
+
+
+async def test_a_refusal_leaves_nothing_for_the_garbage_collector(world: World) -> None:
+    """An exception that is in a circle with its frames keeps all that they hold, until everything stops for a while."""
+    await world.log_in(claims("1234", "ada@example.com"))
+
+    async def refused(number: int) -> None:
+        with suppress(EmailContested):
+            await world.log_in(claims(f"x{number}", "ada@example.com"), device(f"phone-{number}"))
+
+    await refused(0)
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(1, 21):
+            await refused(number)
+        assert gc.collect() < 20, "each left something behind"
+    finally:
+        gc.enable()

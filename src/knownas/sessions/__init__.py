@@ -4,6 +4,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from knownas.conflicts import Standing
 from knownas.devices import Device
 from knownas.errors import DomainError
 from knownas.identities import Holder
@@ -31,7 +32,8 @@ class Situation(Struct, frozen=True):
 
     `known` is the user with the token's external id and `devices` hers; `device` is the one she logs in on, whomever
     it belongs to so far; `holders` have the token's e-mail; `visitor` is the anonymous user whose session was proved.
-    `owner_revision` is that of the one who owns the e-mail, as of when she was found to own it.
+    `owner_revision` is that of the one who owns the e-mail, as of when she was found to own it; `standing` is what
+    stands against another's claim to it, unless merges make that another question.
     """
 
     known: User | None
@@ -40,6 +42,7 @@ class Situation(Struct, frozen=True):
     holders: list[Holder]
     visitor: User | None
     owner_revision: int | None = None
+    standing: Standing | None = None
 
 
 class Access(Struct, frozen=True):

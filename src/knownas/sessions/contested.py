@@ -40,7 +40,7 @@ async def contested_email(
     Under the policy `reject` this is the end of the login: the case and its event are held, and EmailContested raised.
     """
     email = claims.verified_email or ""
-    standing = await tx.conflicts.standing(contest.owner, "email", key, claims.external_id)
+    standing = found.standing or await tx.conflicts.standing(contest.owner, "email", key, claims.external_id)
     if standing is None or (standing.owner.id, standing.owner.revision) != (contest.owner, found.owner_revision):
         raise LostRace  # whatever happened since she was found to own it may have settled this very case
     known = found.known

@@ -19,18 +19,18 @@ from knownas.identities import IdentityType
 from knownas.storage.unit import Row, Unit
 from knownas.storage.users import USER_COLUMNS, USER_WIDTH, UserRows, shown_identities, user_of
 
-_COLUMNS: Final = """k.id, k.type, k.key, k.owner_id, k.claimant, k.claimant_id, k.asserted_by, k.first_seen,
+CASE_COLUMNS: Final = """k.id, k.type, k.key, k.owner_id, k.claimant, k.claimant_id, k.asserted_by, k.first_seen,
     k.last_seen, k.count, k.state, k.value, k.outcome, k.shadow_policy, k.shadow_outcome, k.revision"""
 _IDENTITY_WIDTH: Final = 5
 _CASE_AT: Final = USER_WIDTH + _IDENTITY_WIDTH
 
-_SELECT: Final = f"SELECT {_COLUMNS} FROM conflicts k WHERE k.app_id = $1"  # noqa: S608
+_SELECT: Final = f"SELECT {CASE_COLUMNS} FROM conflicts k WHERE k.app_id = $1"  # noqa: S608
 BY_ID: Final = f"{_SELECT} AND k.id = $2"
 OPEN: Final = f"{_SELECT} AND k.state = 'open' ORDER BY k.id LIMIT {LISTED_AT_MOST}"
 OF_IDENTITY: Final = f"{_SELECT} AND k.type = $2 AND k.key = $3 ORDER BY k.id LIMIT {LISTED_AT_MOST}"
 # The owner with her identities, and beside each row the case of this claim.
 STANDING: Final = f"""
-    SELECT {USER_COLUMNS}, s.type, s.value, s.verification, s.key, s.created_at, {_COLUMNS}
+    SELECT {USER_COLUMNS}, s.type, s.value, s.verification, s.key, s.created_at, {CASE_COLUMNS}
     FROM users u
     LEFT JOIN identities s
         ON s.app_id = u.app_id AND s.user_id = u.id AND s.type <> 'external_id' AND s.owned = 1
@@ -77,7 +77,7 @@ class ConflictRows:
         rows = await self._unit.rows(STANDING, owner_id, type, key, claimant)
         if not rows:
             return None
-        case = _case_of(rows[0][_CASE_AT:]) if rows[0][_CASE_AT] is not None else None
+        case = case_of(rows[0][_CASE_AT:]) if rows[0][_CASE_AT] is not None else None
         owner = user_of(rows[0], shown_identities(rows))
         if owner.merged_into is None and not owner.absorbed:
             return Standing(owner, case)
@@ -87,11 +87,11 @@ class ConflictRows:
     async def by_id(self, case_id: str) -> Case | None:
         """The case, or None."""
         row = await self._unit.row(BY_ID, case_id)
-        return _case_of(row) if row else None
+        return case_of(row) if row else None
 
     async def open(self) -> list[Case]:
         """The open cases, oldest first."""
-        return [_case_of(row) for row in await self._unit.rows(OPEN)]
+        return [case_of(row) for row in await self._unit.rows(OPEN)]
 
     async def page(self, state: CaseState | None, *, after: str | None, before: str | None, limit: int) -> list[Case]:
         """In creation order, on one side of an id."""
@@ -99,11 +99,11 @@ class ConflictRows:
         of_state = " AND k.state = $4" if state else ""
         sql = f"{_SELECT} AND k.id {side} $2{of_state} ORDER BY k.id {order} LIMIT $3"
         rows = await self._unit.rows(sql, before or after or "", limit, *([state] if state else []))
-        return [_case_of(row) for row in (reversed(rows) if before is not None else rows)]
+        return [case_of(row) for row in (reversed(rows) if before is not None else rows)]
 
     async def of_identity(self, type: IdentityType, key: str) -> list[Case]:
         """All claimants' cases about the identity."""
-        return [_case_of(row) for row in await self._unit.rows(OF_IDENTITY, type, key)]
+        return [case_of(row) for row in await self._unit.rows(OF_IDENTITY, type, key)]
 
     async def evidence(self, case_id: str) -> list[Evidence]:
         """The attempts that are kept, oldest first."""
@@ -165,6 +165,7 @@ class ConflictRows:
         )  # fmt: skip
 
 
-def _case_of(row: Row) -> Case:
+def case_of(row: Row) -> Case:
+    """The case in CASE_COLUMNS."""
     values: list[Any] = list(row)
     return Case(*values)

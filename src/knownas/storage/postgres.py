@@ -151,7 +151,7 @@ class Postgres:
             except DomainError as refused:
                 if not refused.keeps_trace:
                     raise
-                answer, refusal = None, refused
+                answer, refusal = None, refused.with_traceback(None)  # whose frames hold it
             await self._flush(connection, tx.unit)
             return answer, refusal
 
@@ -167,7 +167,10 @@ class Postgres:
             except LostRace:
                 continue
             if refusal is not None:
-                raise refusal
+                try:
+                    raise refusal
+                finally:
+                    del refusal  # or it would hold this frame, and this frame it
             return cast("T", answer)
         raise Unavailable("Too many others are changing the same records: try again")
 

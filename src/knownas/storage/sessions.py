@@ -4,20 +4,32 @@ from typing import Any, Final
 
 import msgspec
 
+from knownas.conflicts import Standing
 from knownas.devices import Device
 from knownas.identities import Holder
 from knownas.identities.normalise import normalise
 from knownas.sessions import AnonymousProof, Session, Situation
+from knownas.storage.conflicts import CASE_COLUMNS, case_of
 from knownas.storage.devices import DEVICE_COLUMNS, DEVICE_WIDTH, LISTED_AT_MOST, DeviceRows, device_of
 from knownas.storage.unit import Row, Unit
-from knownas.storage.users import HOLDERS_OF, USER_COLUMNS, USER_WIDTH, UserRows, user_of
+from knownas.storage.users import HOLDERS_OF, USER_COLUMNS, USER_WIDTH, UserRows, shown_identities, user_of
 from knownas.users import User
 
 # One row: the user with this external id (or nulls), her devices as one JSON text, the device with this guid whoever
-# has it, the owner of the e-mail, and whether others claim it.
+# has it, the owner of the e-mail, and whether others claim it. An owner who is somebody else comes along whole, with
+# the case of this claim and her identities as JSON texts, so that a refusal needs no further question.
 SITUATION: Final = f"""
-    SELECT {USER_COLUMNS}, {DEVICE_COLUMNS.replace("d.", "g.")}, o.id, o.merged_into, o.revision,
+    SELECT {USER_COLUMNS}, {DEVICE_COLUMNS.replace("d.", "g.")}, e.user_id,
         EXISTS (SELECT 1 FROM identities c WHERE c.app_id = $1 AND c.type = 'email' AND c.key = $3 AND c.owned = 0),
+        CASE WHEN e.user_id <> COALESCE(x.user_id, '') THEN (
+            SELECT json_build_array({USER_COLUMNS.replace("u.", "o.")}, {CASE_COLUMNS}) FROM users o
+            LEFT JOIN conflicts k ON k.app_id = $1 AND k.type = 'email' AND k.key = $3 AND k.claimant = $2
+            WHERE o.app_id = $1 AND o.id = e.user_id
+        ) END,
+        CASE WHEN e.user_id <> COALESCE(x.user_id, '') THEN (
+            SELECT json_agg(json_build_array(s.type, s.value, s.verification, s.key, s.created_at)) FROM identities s
+            WHERE s.app_id = $1 AND s.user_id = e.user_id AND s.type <> 'external_id' AND s.owned = 1
+        ) END,
         (SELECT json_agg(json_build_array({DEVICE_COLUMNS})) FROM (
             SELECT * FROM devices WHERE app_id = $1 AND user_id = u.id LIMIT {LISTED_AT_MOST}
         ) d)
@@ -25,8 +37,7 @@ SITUATION: Final = f"""
     LEFT JOIN identities x ON x.app_id = $1 AND x.type = 'external_id' AND x.key = $2 AND x.owned = 1
     LEFT JOIN users u ON u.app_id = $1 AND u.id = x.user_id
     LEFT JOIN devices g ON g.app_id = $1 AND g.guid = $4
-    LEFT JOIN identities e ON e.app_id = $1 AND e.type = 'email' AND e.key = $3 AND e.owned = 1
-    LEFT JOIN users o ON o.app_id = $1 AND o.id = e.user_id"""  # noqa: S608
+    LEFT JOIN identities e ON e.app_id = $1 AND e.type = 'email' AND e.key = $3 AND e.owned = 1"""  # noqa: S608
 VISITOR: Final = f"""
     SELECT {USER_COLUMNS}
     FROM sessions s JOIN users u ON u.app_id = s.app_id AND u.id = s.user_id
@@ -49,8 +60,10 @@ END_ON_DEVICE: Final = "DELETE FROM sessions WHERE app_id = $1 AND user_id = $2 
 
 _GUID_AT: Final = USER_WIDTH
 _OWNER_AT: Final = _GUID_AT + DEVICE_WIDTH
-_DEVICES_AT: Final = _OWNER_AT + 4
+_CONTEST_AT: Final = _OWNER_AT + 2
+_DEVICES_AT: Final = _CONTEST_AT + 2
 _decode_rows: Final = msgspec.json.Decoder(list[list[Any]]).decode
+_decode_row: Final = msgspec.json.Decoder(list[Any]).decode
 
 
 class SessionRows:
@@ -70,12 +83,15 @@ class SessionRows:
         visitor = await self.visitor(proof) if proof else None
         device = device_of(first, _GUID_AT) if first[_GUID_AT] is not None else None
         known, devices = await self._known(first)
-        owner, merged, revision, claimed = first[_OWNER_AT : _OWNER_AT + 4]
-        if merged is None and not claimed:
-            holders = [] if owner is None else [Holder(owner, owned=True)]
-        else:
+        owner, claimed, contest, identities = first[_OWNER_AT:_DEVICES_AT]
+        row = first if contest is None else _decode_row(contest)  # her own, or somebody else's
+        merged, revision, standing = row[USER_WIDTH - 1], row[USER_WIDTH - 3], None
+        if claimed or (owner is not None and merged is not None):
             holders, revision = await self._holders(email_key)
-        return Situation(known, devices, device, holders, visitor, revision)
+        else:
+            holders = [] if owner is None else [Holder(owner, owned=True)]
+            standing = None if contest is None else _standing_of(row, identities)
+        return Situation(known, devices, device, holders, visitor, revision, standing)
 
     async def _known(self, row: Row) -> tuple[User | None, list[Device]]:
         """The user with the external id and her devices; for a merged one, the survivor and all of theirs."""
@@ -125,3 +141,12 @@ class SessionRows:
     def end_on(self, device: Device, user_id: str) -> None:
         """Hold the end of this user's sessions on one device."""
         self._unit.hold(END_ON_DEVICE, user_id, device.guid)
+
+
+def _standing_of(row: Row, identities: str | None) -> Standing | None:
+    """What stands against a claim; None where others were merged into the owner, whose identities are hers too."""
+    shown = [(*row[:USER_WIDTH], *identity) for identity in _decode_rows(identities or "[]")]
+    owner = user_of(row, shown_identities(shown) if shown else ())
+    if owner.absorbed:
+        return None
+    return Standing(owner, case_of(row[USER_WIDTH:]) if row[USER_WIDTH] is not None else None)

@@ -125,6 +125,7 @@ class Sqlite:
             finally:
                 if job.stale:
                     self.directory.forget()
+                del job  # a failure that it holds holds this frame
             return answer
         raise Unavailable("Too many others are changing the same records: try again")
 

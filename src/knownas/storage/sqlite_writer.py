@@ -251,7 +251,8 @@ class Writer:
         except _STORAGE_FAILURES:
             raise
         except DomainError as refusal:
-            job.failure = refusal
+            # Nobody looks where it was raised, and its frames would hold this job, which holds it: garbage in a circle.
+            job.failure = refusal.with_traceback(None)
             if not refusal.keeps_trace:
                 return
         except Exception as failure:  # noqa: BLE001  it belongs to this job's caller alone
