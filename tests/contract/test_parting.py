@@ -11,14 +11,20 @@ from knownas.conversations import Conversation, ConversationChanges, Participant
 from knownas.conversations.activity import post_activity
 from knownas.conversations.find import get_conversation, list_conversations
 from knownas.conversations.update import update_conversation
+from knownas.integrations.create import create_integration
 from knownas.messages import Author, IdempotencyKeyReused
-from knownas.messages.delete import delete_message
+from knownas.messages.delete import delete_all_messages, delete_message
 from knownas.messages.draft import Draft
 from knownas.messages.post import post_message
 from knownas.messages.read import list_messages, messages_of
 from knownas.resolutions import CannotUndo
 from knownas.storage import chance, postgres, sqlite
 from knownas.storage.files import new_name
+from knownas.switchboards.create import create_switchboard
+from knownas.switchboards.integrate import LinkChanges, create_switchboard_integration
+from knownas.switchboards.offer_control import offer_control
+from knownas.switchboards.pass_control import pass_control
+from knownas.switchboards.update import update_switchboard
 from knownas.transaction import Transaction
 from knownas.users import User
 from knownas.users.delete import erase_personal_information
@@ -54,6 +60,12 @@ async def two(world: World) -> tuple[User, User, Conversation]:
     await say(world, talk.id, "Bob's", bob)
     await say(world, talk.id, "to Bob")
     return ada, bob, talk
+
+
+async def unread_in(world: World, talk: str) -> int:
+    """How much waits for the one user of the conversation."""
+    [seat] = await seats(world, await world.ask(get_conversation, talk))
+    return seat.unread_count
 
 
 def talk_rows(rows: Snapshot, talk: str) -> dict[str, Any]:
@@ -213,19 +225,50 @@ async def test_a_chain_of_merges_is_parted_link_by_link(world: World) -> None:
     to_ada = await act(world, kind="merge", surviving="ada", discarded="bob")
     await world.do(update_conversation, talk.id, ConversationChanges(display_name="Ada's"))
     await say(world, talk.id, "Ada's", ada)
+    await say(world, talk.id, "to Ada")
     snapshots.append(talk_rows(await world.snapshot(), talk.id))
     to_eve = await act(world, kind="merge", surviving="eve", discarded="ada")
     await world.do(update_conversation, talk.id, ConversationChanges(display_name="Eve's"))
     await say(world, talk.id, "Eve's", eve)
-    assert await words_of(world, eve) == [["Bob's", "to Bob", "Ada's", "Eve's"]]
+    taken_back = await say(world, talk.id, "to Eve")
+    await say(world, talk.id, "to Eve, again")
+    assert await words_of(world, eve) == [["Bob's", "to Bob", "Ada's", "to Ada", "Eve's", "to Eve", "to Eve, again"]]
+    assert await unread_in(world, talk.id) == 4
+    await world.do(delete_message, talk.id, taken_back)
+    assert await unread_in(world, talk.id) == 3
     with pytest.raises(CannotUndo):
         await act(world, kind="undo", act_id=to_ada.merge_id)
     parted = await act(world, kind="undo", act_id=to_eve.merge_id)
     assert talk_rows(await world.snapshot(), talk.id) == snapshots[1]
     assert (await world.ask(get_conversation, parted.continued[talk.id])).display_name == "Eve's"
-    await act(world, kind="undo", act_id=to_ada.merge_id)
+    assert [await unread_in(world, id) for id in (talk.id, parted.continued[talk.id])] == [2, 1]
+    done = await act(world, kind="undo", act_id=to_ada.merge_id)
     assert talk_rows(await world.snapshot(), talk.id) == snapshots[0]
-    assert [await words_of(world, one) for one in (bob, ada, eve)] == [[["Bob's", "to Bob"]], [["Ada's"]], [["Eve's"]]]
+    words = [await words_of(world, one) for one in (bob, ada, eve)]
+    assert words == [[["Bob's", "to Bob"]], [["Ada's", "to Ada"]], [["Eve's", "to Eve, again"]]]
+    assert [await unread_in(world, id) for id in (talk.id, done.continued[talk.id])] == [1, 1]
+    await check_what_always_holds(world)
+
+
+async def test_what_waits_in_both_waits_in_a_union_and_in_each_again(world: World) -> None:
+    """Bob became Ada, who went on in his conversation, and then it was united with Eve's."""
+    _, _, talk = await two(world)
+    eve = await world.user("eve")
+    hers = await personal(world, eve)
+    await say(world, hers.id, "to Eve")
+    await act(world, kind="merge", surviving="ada", discarded="bob")
+    taken_back = await say(world, talk.id, "to Ada")
+    await say(world, talk.id, "to Ada, again")
+    before = rows_of(await world.snapshot())
+    for deleted in (False, True):
+        to_eve = await act(world, kind="merge", surviving="eve", discarded="ada")
+        assert await unread_in(world, hers.id) == 4
+        if deleted:
+            await world.do(delete_message, talk.id, taken_back)
+            assert await unread_in(world, hers.id) == 3
+        await act(world, kind="undo", act_id=to_eve.merge_id)
+        assert deleted or rows_of(await world.snapshot()) == before
+    assert [await unread_in(world, id) for id in (talk.id, hers.id)] == [2, 1]
     await check_what_always_holds(world)
 
 
@@ -249,6 +292,58 @@ async def test_a_third_ones_conversation_that_came_and_went_leaves_no_trace(worl
     assert talk_rows(await world.snapshot(), talk.id) == before
     assert [await words_of(world, one) for one in (bob, ada, eve)] == [[["Bob's", "to Bob"]], [["Ada's"]], [["to Eve"]]]
     await check_what_always_holds(world)
+
+
+async def test_who_answers_is_as_before(world: World) -> None:
+    """Control that was passed on, and offered, since."""
+    board = await world.do(create_switchboard)
+    of = {}
+    for name in ("desk", "bot"):
+        integration = await world.do(create_integration, "custom")
+        links = LinkChanges(name=name, integration_id=integration.id)
+        of[name] = await world.do(create_switchboard_integration, board.id, links)
+    await world.do(update_switchboard, board.id, enabled=True, default_integration=of["bot"].id)
+    _, _, talk = await two(world)
+    before = rows_of(await world.snapshot())
+    merged = await act(world, kind="merge", surviving="ada", discarded="bob")
+    await world.do(pass_control, talk.id, "desk")
+    await world.do(offer_control, talk.id, "bot")
+    done = await act(world, kind="undo", act_id=merged.merge_id)
+    assert done.continued == {}
+    assert rows_of(await world.snapshot()) == before
+
+
+async def test_what_waits_from_an_earlier_union_waits_again(world: World) -> None:
+    """Yan's became part of Bob's, who had read his own; then Ada goes on there, and something of Bob's is deleted."""
+    _, bob, talk = await two(world)
+    yan = await world.user("yan")
+    yans = await personal(world, yan)
+    for words in ("to Yan", "to Yan, again"):
+        await say(world, yans.id, words)
+    own = await say(world, talk.id, "Bob's, too", bob)
+    await world.do(post_activity, talk.id, "conversation:read", Reference(bob.id))
+    await act(world, kind="merge", surviving="bob", discarded="yan")
+    merged = await act(world, kind="merge", surviving="ada", discarded="bob")
+    await say(world, talk.id, "to Ada")
+    await world.do(delete_message, talk.id, own)
+    [seat] = await seats(world, talk)
+    assert seat.unread_count == 3
+    done = await act(world, kind="undo", act_id=merged.merge_id)
+    unread = [(await seats(world, await world.ask(get_conversation, id)))[0].unread_count for id in
+              (talk.id, done.continued[talk.id])]  # fmt: skip
+    assert unread == [2, 1]
+
+
+async def test_the_last_message_was_when_it_was_although_all_is_deleted(world: World) -> None:
+    _, _, talk = await two(world)
+    was = (await world.ask(get_conversation, talk.id)).last_message_at
+    merged = await act(world, kind="merge", surviving="ada", discarded="bob")
+    await say(world, talk.id, "since")
+    await world.do(delete_all_messages, talk.id)
+    await act(world, kind="undo", act_id=merged.merge_id)
+    back = await world.ask(get_conversation, talk.id)
+    assert (back.last_message_at, back.message_count) == (was, 0)
+    assert [seat.unread_count for seat in await seats(world, talk)] == [0]
 
 
 async def test_what_a_conversation_was_called_is_erased_with_the_journal(world: World) -> None:

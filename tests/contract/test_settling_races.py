@@ -1,9 +1,11 @@
 """Acts that others overtake (R8, R9): it is as if one had come after the other, and never a mixture of both."""
 
+import asyncio
 import itertools
 import os
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -436,9 +438,17 @@ async def test_what_is_said_in_the_moment_of_a_merge_stays_with_whom_it_was_told
             ada, bob = await app.user(f"ada{number}"), await app.user(f"bob{number}")
             talk = await personal(app, bob)
             made = await plan(app, kind="merge", surviving=ada.id, discarded=bob.id)
-            said = [server.do(post_message, talk.id, Draft(Author("business"), HELLO)) for server in (app, other) * 4]
-            results: list[Any] = await all_at_once(*said[:2], app.do(*of_plan(made)), *said[2:])
-            done = results.pop(2)
+
+            async def goes_on(server: World, talk: str = talk.id) -> list[str]:
+                """What it says, and reads in between, so that the merge has its turn."""
+                said = []
+                for _ in range(6):
+                    said.append((await server.do(post_message, talk, Draft(Author("business"), HELLO))).message.id)
+                    for _ in range(6):
+                        await server.ask(list_messages, talk)
+                return said
+
+            done, *said = await asyncio.gather(app.do(*of_plan(made)), goes_on(app), goes_on(other))
             await act(app, kind="undo", act_id=done.merge_id)
             told = {
                 event["message"]["id"]: user.id
@@ -449,11 +459,32 @@ async def test_what_is_said_in_the_moment_of_a_merge_stays_with_whom_it_was_told
             rows = await app.snapshot()
             owners = {seat["conversation_id"]: seat["user_id"] for seat in rows["participants"]}
             stays = {row["id"]: owners[row["conversation_id"]] for row in rows["messages"]}
-            posted = [answer.message.id for answer in results]
+            posted = [id for some in said for id in some]
             assert {id: stays[id] for id in posted} == {id: told[id] for id in posted}
             sides.update(told[id] == ada.id for id in posted)
     await check_what_always_holds(app)
     assert all(sides[side] for side in (True, False)), f"no race was run: {sides}"
+
+
+async def test_two_first_writes_after_a_merge_do_not_wait_for_each_other(world_on_both: World) -> None:
+    """Each would make the place where what is written since is kept; PostgreSQL looks for a deadlock after a second."""
+    app = world_on_both
+    took = []
+    async with beside(app) as other:
+        for number in range(25):
+            ada, bob = await app.user(f"ada{number}"), await app.user(f"bob{number}")
+            talk = await personal(app, bob)
+            await act(app, kind="merge", surviving=ada.id, discarded=bob.id)
+            began = perf_counter()
+            results = await all_at_once(
+                app.do(post_message, talk.id, Draft(Author("business"), HELLO)),
+                other.do(post_message, talk.id, Draft(Author("user", ada.id), HELLO)),
+                other.do(post_activity, talk.id, "conversation:read", Reference(ada.id)),
+            )
+            took.append(perf_counter() - began)
+            assert outcomes(results) == {"Posted": 2, "NoneType": 1}, results
+    assert max(took) < 0.9, sorted(took)[-3:]
+    await check_what_always_holds(app)
 
 
 async def test_a_visitor_who_signs_in_while_an_operator_merges_her_becomes_one_user(world_on_both: World) -> None:

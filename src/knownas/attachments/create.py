@@ -3,7 +3,7 @@
 from msgspec import structs
 
 from knownas.attachments import Attachment
-from knownas.conversations.branch_off import place_for
+from knownas.conversations.branch_off import keep_apart
 from knownas.conversations.find import get_with_participants, stream_of
 from knownas.transaction import Transaction
 
@@ -21,6 +21,6 @@ async def create_attachment(tx: Transaction, attachment: Attachment) -> Attachme
         tx.conversations.rely_on(conversation)
         if user is not None:
             tx.users.rely_on(user)
-        attachment = structs.replace(attachment, conversation_id=place_for(tx, conversation, participants))
+        attachment = structs.replace(attachment, conversation_id=keep_apart(tx, conversation, participants))
     tx.attachments.add(attachment)
     return attachment

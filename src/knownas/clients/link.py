@@ -5,7 +5,7 @@ from msgspec import structs
 from knownas.clients import PENDING_AT_MOST, ClientAdded, InvalidLink, Link, LinkedClient, Profile
 from knownas.clients.rules import check_link
 from knownas.conversations import ConversationNotFound, NotAMember, Origin
-from knownas.conversations.branch_off import place_for
+from knownas.conversations.branch_off import keep_apart
 from knownas.integrations import IntegrationNotFound
 from knownas.transaction import Transaction
 from knownas.users import User
@@ -33,7 +33,7 @@ async def link_client(tx: Transaction, user: User, link: Link, origin: Origin | 
     if await tx.clients.waiting(members) >= PENDING_AT_MOST:
         raise InvalidLink(f"There are {PENDING_AT_MOST} pending clients of this user already; remove one first")
     tx.users.rely_on(user)
-    place_for(tx, conversation, participants)
+    keep_apart(tx, conversation, participants)
     link = structs.replace(link, conversation_id=conversation.id)
     client = LinkedClient(tx.new_id(), user.id, "pending", link, Profile(), tx.now)
     tx.clients.add(client)

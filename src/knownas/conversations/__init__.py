@@ -57,7 +57,7 @@ class ClientAssociation(Struct, frozen=True, rename="camel"):
 
 
 class Trunk(Struct, frozen=True):
-    """What a merged user's conversation and her seat in it were, before anything was written there for her survivor."""
+    """What a merged user's conversation was, before anything was written there for her survivor."""
 
     display_name: str | None
     description: str | None
@@ -65,19 +65,22 @@ class Trunk(Struct, frozen=True):
     metadata: dict[str, Any]
     business_last_read: int | None
     last_message_at: int | None
-    message_count: int
-    unread_count: int
-    last_read: int | None
+    active_holder: str | None
+    pending_holder: str | None
 
 
 class Branch(Struct, frozen=True):
     """Where what is written for the survivor `user_id` in a merged user's conversation is kept (branches.py).
 
-    `id` is None until something is; `trunk` is what the conversation is then.
+    `id` is None until something is; `trunk` is what the conversation is then. What waits for the survivor there, also
+    of what waited for the merged user, is `unread_count`, and stands in the seat `counted_in`: a conversation's id and
+    its own. The merged user's seat stays what it was.
     """
 
     id: str | None
     user_id: str
+    unread_count: int
+    counted_in: tuple[str, str]
     trunk: Trunk
 
 
@@ -328,8 +331,12 @@ class Conversations(Protocol):
         """Hold new values for some fields, relying on how it was read. Columns are the table's."""
         ...
 
-    def count_message(self, conversation: Conversation, received: int, author_id: str | None) -> None:
+    def count_message(
+        self, conversation: Conversation, received: int, author_id: str | None, *, apart: bool = False
+    ) -> None:
         """Hold one message more: the count, the time, everybody else's unread count. Concurrent posts do not race.
+
+        What is kept `apart` in a branch waits there.
 
         Loses its race when the conversation is gone or holds MESSAGES_AT_MOST by now.
         """

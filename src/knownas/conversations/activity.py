@@ -3,7 +3,7 @@
 from msgspec import structs
 
 from knownas.conversations import ActivityHappened, ActivityType, InvalidConversation, Origin, Reference
-from knownas.conversations.branch_off import place_for
+from knownas.conversations.branch_off import keep_apart
 from knownas.conversations.find import get_referred_user, get_with_participants, seat_of, stream_of
 from knownas.transaction import Transaction
 from knownas.users import User
@@ -35,12 +35,11 @@ async def post_activity(
         seat = await seat_of(tx, conversation_id, participants, author)
         tx.users.rely_on(author)
         if type == "conversation:read":
-            tx.conversations.read_by(seat, tx.now)
-            place = place_for(tx, conversation, participants)
-            if place != conversation.id:
-                tx.branches.read(place, tx.now)
+            place = keep_apart(tx, conversation, participants, read=True)
+            if place == conversation.id:
+                tx.conversations.read_by(seat, tx.now)
     elif type == "conversation:read":
-        place_for(tx, conversation, participants)
+        keep_apart(tx, conversation, participants)
         tx.conversations.change(conversation, business_last_read=tx.now)
         conversation = structs.replace(conversation, business_last_read=tx.now)
     tx.emit(ActivityHappened(user_id, conversation.id, conversation, type, origin, author))

@@ -1,20 +1,38 @@
 """Have what is written in a merged user's conversation kept apart for her survivor (branches.py)."""
 
-from knownas.conversations import Conversation, Participant
+from knownas.conversations import Branch, Conversation, Participant
 from knownas.transaction import Transaction
 
 
-def place_for(tx: Transaction, conversation: Conversation, participants: list[Participant]) -> str:
+def keep_apart(
+    tx: Transaction,
+    conversation: Conversation,
+    participants: list[Participant],
+    *,
+    message: bool = False,
+    waiting: int = 0,
+    read: bool = False,
+) -> str:
     """The id under which what is written in the conversation now is kept; a verb asks once, after its last read.
 
     It is the conversation's own, unless the pointers of a merge led to its participant: then it is that of her branch,
-    which the first such write makes.
+    which the first such write makes, and which counts a `message`, what is `waiting` for her, or that she has `read`.
     """
     left = participants[0].branch if participants and conversation.type == "personal" else None
     if left is None:
         return conversation.id
-    if left.id is not None:
-        return left.id
+    if left.id is None:
+        return _branch_off(tx, conversation, left, message=message, waiting=waiting, read=read)
+    if message:
+        tx.branches.count_message(left.id, conversation.id, tx.now)
+    if waiting:
+        tx.branches.add_unread(left.id, waiting)
+    if read:
+        tx.branches.read(left.id, tx.now)
+    return left.id
+
+
+def _branch_off(tx: Transaction, trunk: Conversation, left: Branch, *, message: bool, waiting: int, read: bool) -> str:
     branch = Conversation(
         id=tx.new_id(),
         type="personal",
@@ -24,10 +42,12 @@ def place_for(tx: Transaction, conversation: Conversation, participants: list[Pa
         metadata={},
         is_default=False,
         business_last_read=None,
-        last_message_at=None,
-        message_count=0,
+        last_message_at=tx.now if message else None,
+        message_count=int(message),
         created_at=tx.now,
-        merged_into=conversation.id,
+        merged_into=trunk.id,
     )
-    tx.branches.add(branch, Participant(tx.new_id(), branch.id, left.user_id, None, 0, None, (), tx.now), left)
+    unread = 0 if read else left.unread_count + waiting
+    seat = Participant(tx.new_id(), branch.id, left.user_id, None, unread, tx.now if read else None, (), tx.now)
+    tx.branches.add(branch, seat, left)
     return branch.id

@@ -14,11 +14,15 @@ from knownas.conversations import Branch, Conversation, Participant, Trunk
 
 
 class Grown(Struct, frozen=True):
-    """A branch in which something may have been written, the survivor's seat in it, and what its trunk was before."""
+    """A branch, the survivor's seat in it, and what its trunk was before.
+
+    `waited` is how many of the messages that wait for her waited before the branch was there, and do so still.
+    """
 
     conversation: Conversation
     seat: Participant
     trunk: Trunk
+    waited: int
 
 
 class Branches(Protocol):
@@ -32,8 +36,12 @@ class Branches(Protocol):
         """Hold a new branch for writing; loses its race when there is one by now."""
         ...
 
-    def count_message(self, branch_id: str, trunk_id: str, received: int, *, waits: bool) -> None:
-        """Hold one message more in the branch, which `waits` to be read; loses its race when it was cut off."""
+    def count_message(self, branch_id: str, trunk_id: str, received: int) -> None:
+        """Hold one message more in the branch; loses its race when it was cut off."""
+        ...
+
+    def add_unread(self, branch_id: str, count: int) -> None:
+        """Hold that `count` messages more wait for its user."""
         ...
 
     def read(self, branch_id: str, now: int) -> None:
@@ -41,13 +49,12 @@ class Branches(Protocol):
         ...
 
     def cut(self, grown: Grown, now_is: Conversation, default_of: str | None) -> None:
-        """Hold that the branch is a conversation like others, as `now_is` says; loses its race when it is already."""
+        """Hold that the branch is a conversation like others, as `now_is` says; loses its race when it is already.
+
+        Its seat has the associations of `grown.seat` then, and what waited before waits there no more.
+        """
         ...
 
     def drop(self, grown: Grown) -> None:
         """Hold the removal of a branch that holds nothing; loses its race when it was cut off."""
-        ...
-
-    def restore(self, seat: Participant, unread: int, last_read: int | None) -> None:
-        """Hold what waits for the participant, and when she read."""
         ...

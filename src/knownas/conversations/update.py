@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import UNSET, structs
 
 from knownas.conversations import Conversation, ConversationChanges, ConversationUpdated
-from knownas.conversations.branch_off import place_for
+from knownas.conversations.branch_off import keep_apart
 from knownas.conversations.find import get_with_participants, stream_of
 from knownas.transaction import Transaction
 from knownas.users.metadata import merge_metadata
@@ -35,7 +35,7 @@ async def update_conversation(tx: Transaction, conversation_id: str, changes: Co
     altered = differences(conversation, changes)
     if not altered:
         return conversation
-    place_for(tx, conversation, participants)
+    keep_apart(tx, conversation, participants)
     tx.conversations.change(conversation, **altered)
     updated = structs.replace(conversation, **altered)
     user_id = stream_of(conversation, participants)

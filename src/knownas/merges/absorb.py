@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec import structs
 
+from knownas.conversations.branch_off import keep_apart
 from knownas.merges import Meeting, Merge, MergedConversations, MergeReason, UsersMerged
 from knownas.resolutions import By
 from knownas.transaction import Transaction
@@ -83,8 +84,10 @@ def _unite(tx: Transaction, meeting: Meeting) -> MergedConversations:
     }
     tx.conversations.change(surviving, **sums)
     tx.conversations.change(discarded, merged_into=surviving.id)
-    if meeting.seat is not None and meeting.unread:
-        tx.conversations.add_unread(meeting.seat, meeting.unread)
+    if meeting.seat is not None:
+        place = keep_apart(tx, surviving, [meeting.seat], waiting=meeting.unread)
+        if place == surviving.id and meeting.unread:
+            tx.conversations.add_unread(meeting.seat, meeting.unread)
     return MergedConversations(structs.replace(surviving, **sums), discarded)
 
 

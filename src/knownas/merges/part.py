@@ -29,14 +29,13 @@ class United(Struct, frozen=True):
 class Continued(Struct, frozen=True):
     """A conversation of the discarded user in which something was written for the survivor since the merge.
 
-    `was` is what it goes back to. It `goes_on` as a conversation of the survivor's where there is anything to show:
-    that it was read is not. `clients` are those linked for it since.
+    It goes back to what its trunk was, and it `goes_on` as a conversation of the survivor's where there is anything to
+    show: that it was read is not, nor who answers in it. `clients` are those linked for it since.
     """
 
     conversation: Conversation
     seat: Participant
     grown: Grown
-    was: Trunk
     goes_on: bool
     clients: tuple[LinkedClient, ...]
 
@@ -164,21 +163,7 @@ async def _told_apart(tx: Transaction, grown: Grown, linked: dict[str, list[Link
     goes_on = bool(
         branch.message_count or clients or details_since(trunk, grown.trunk) or await tx.attachments.any_of(branch.id)
     )
-    was = grown.trunk
-    if trunk.message_count - branch.message_count != was.message_count:
-        was = await _recounted(tx, trunk, branch, was)
-    return Continued(trunk, seat, grown, was, goes_on, clients)
-
-
-async def _recounted(tx: Transaction, trunk: Conversation, branch: Conversation, was: Trunk) -> Trunk:
-    """What it goes back to where messages from before were deleted since, or went with another merge's undoing."""
-    family = [id for id in await tx.conversations.family(trunk.id) if id != branch.id]
-    last = await tx.messages.page(family, after=None, before=None, limit=1)
-    return structs.replace(
-        was,
-        unread_count=min(was.unread_count, await tx.messages.waiting(family, was.last_read or 0)),
-        last_message_at=last[0].received if last else None,
-    )
+    return Continued(trunk, seat, grown, goes_on, clients)
 
 
 def details_since(conversation: Conversation, was: Trunk) -> dict[str, Any]:
@@ -212,19 +197,13 @@ def _bring_home(tx: Transaction, client: LinkedClient, parting: Parting) -> None
 
 
 def _give_back(tx: Transaction, continued: Continued) -> None:
-    """Hold that the conversation, and its user's seat, are what they were."""
-    trunk, was = continued.conversation, continued.was
+    """Hold that the conversation is what it was; its user's seat has been so all the time."""
+    trunk, was = continued.conversation, continued.grown.trunk
     tx.conversations.change(
         trunk,
-        display_name=was.display_name,
-        description=was.description,
-        icon_url=was.icon_url,
-        metadata=was.metadata,
-        business_last_read=was.business_last_read,
-        last_message_at=was.last_message_at,
+        **structs.asdict(was),
         message_count=trunk.message_count - continued.grown.conversation.message_count,
     )
-    tx.branches.restore(continued.seat, was.unread_count, was.last_read)
 
 
 def _go_on(tx: Transaction, continued: Continued, surviving: User, members: list[str]) -> None:
@@ -233,10 +212,10 @@ def _go_on(tx: Transaction, continued: Continued, surviving: User, members: list
     What the former one was called, and what stood in its metadata, is of the other user and stays with her (R13).
     """
     trunk, grown = continued.conversation, continued.grown
-    read_before = trunk.business_last_read == continued.was.business_last_read
+    read_before = trunk.business_last_read == grown.trunk.business_last_read
     now_is = structs.replace(
         grown.conversation,
-        **details_since(trunk, continued.was),
+        **details_since(trunk, grown.trunk),
         is_default=trunk.is_default,
         business_last_read=None if read_before else trunk.business_last_read,
         active=trunk.active,
@@ -244,8 +223,8 @@ def _go_on(tx: Transaction, continued: Continued, surviving: User, members: list
     )
     hers = {client.id for client in continued.clients}
     associations = tuple(one for one in continued.seat.associations if one.type == "sdk" or one.client_id in hers)
-    tx.branches.cut(grown, now_is, surviving.id if now_is.is_default else None)
-    tx.conversations.associate(structs.replace(grown.seat, associations=associations))
+    seat = structs.replace(grown.seat, associations=associations)
+    tx.branches.cut(structs.replace(grown, seat=seat), now_is, surviving.id if now_is.is_default else None)
     for client in continued.clients:
         tx.clients.move(client, now_is.id, members)
     tx.emit(ConversationCreated(surviving.id, now_is.id, now_is, "none", FROM_API, surviving))

@@ -217,10 +217,6 @@ class Messages(Protocol):
         """At most `limit` messages in order of arrival: the last ones, or next to an id, exclusive."""
         ...
 
-    async def waiting(self, family: list[str], since: int) -> int:
-        """How many messages of the business came to these conversations later than `since`."""
-        ...
-
     def add(self, message: Message, request: Request | None = None) -> None:
         """Hold the new message; loses its race when the request was answered meanwhile."""
         ...

@@ -4,7 +4,7 @@ from msgspec import Struct, structs
 
 from knownas.attachments.show import show
 from knownas.conversations import MESSAGES_AT_MOST, Conversation, Participant
-from knownas.conversations.branch_off import place_for
+from knownas.conversations.branch_off import keep_apart
 from knownas.conversations.find import get_with_participants, stream_of
 from knownas.devices import Device
 from knownas.messages import (
@@ -92,13 +92,11 @@ def say(
         draft.metadata,
         draft.extras,
     )
-    place = place_for(tx, conversation, participants)
+    place = keep_apart(tx, conversation, participants, message=True, waiting=int(user is None))
     kept = message if place == conversation.id else structs.replace(message, conversation_id=place)
     tx.messages.add(kept, request)
     show(tx, kept)
-    tx.conversations.count_message(conversation, tx.now, user.id if user else None)
-    if kept is not message:
-        tx.branches.count_message(place, conversation.id, tx.now, waits=user is None)
+    tx.conversations.count_message(conversation, tx.now, user.id if user else None, apart=kept is not message)
     if user is not None:
         tx.users.rely_on(user)  # what the event says of her has to be true when it is written
     shown = _shown(tx, message, user)

@@ -14,14 +14,19 @@ from knownas.storage.conversations import (
     conversation_of,
 )
 from knownas.storage.pointers import members
+from knownas.storage.seats import associations_json
 from knownas.storage.unit import Row, Unit
 from knownas.storage.users import to_json
 
 _SEAT: Final = "p.id, p.user_id, p.unread_count, p.last_read, p.joined_at"
+_BEFORE: Final = """(
+        SELECT max(l.id) FROM conversations l
+        WHERE l.app_id = $1 AND l.merged_into = c.merged_into AND l.led_to IS NOT NULL AND l.id < c.id)"""
 OF_USER: Final = f"""
-    SELECT {CONVERSATION_COLUMNS}, c.trunk, {_SEAT}
+    SELECT {CONVERSATION_COLUMNS}, c.trunk, {_SEAT}, v.unread_count
     FROM conversations c {HOLDERS}
     JOIN participants p ON p.app_id = c.app_id AND p.conversation_id = c.id
+    JOIN participants v ON v.app_id = c.app_id AND v.conversation_id = COALESCE({_BEFORE}, c.merged_into)
     WHERE c.app_id = $1 AND c.led_to IS NOT NULL AND c.led_to NOT IN {members(2)} AND c.merged_into IN (
         SELECT t.conversation_id FROM participants t WHERE t.app_id = $1 AND t.user_id IN {members(2)}
     )
@@ -30,12 +35,12 @@ INSERT: Final = """
     INSERT INTO conversations (app_id, id, type, metadata, message_count, created_at, revision, merged_into, led_to,
         trunk, last_message_at, seq)
     VALUES ($1, $2, 'personal', '{}', $3, $4, 1, $5, $6, $7, $8, $9)"""
-_COUNT_AT: Final = 2  # where these two stand among the parameters
-_LAST_AT: Final = 7
 COUNT: Final = """
     UPDATE conversations SET message_count = message_count + 1, last_message_at = $4
     WHERE app_id = $1 AND id = $2 AND merged_into = $3"""
-WAITS: Final = "UPDATE participants SET unread_count = unread_count + 1 WHERE app_id = $1 AND conversation_id = $2"
+ADD_UNREAD: Final = """
+    UPDATE participants SET unread_count = unread_count + CAST($3 AS BIGINT)
+    WHERE app_id = $1 AND conversation_id = $2"""
 READ: Final = "UPDATE participants SET unread_count = 0, last_read = $3 WHERE app_id = $1 AND conversation_id = $2"
 CUT: Final = """
     UPDATE conversations SET merged_into = NULL, led_to = NULL, trunk = NULL, default_of = $4, display_name = $5,
@@ -44,8 +49,10 @@ CUT: Final = """
     WHERE app_id = $1 AND id = $2 AND merged_into = $3"""
 DROP: Final = "DELETE FROM conversations WHERE app_id = $1 AND id = $2 AND merged_into = $3"
 DROP_SEAT: Final = "DELETE FROM participants WHERE app_id = $1 AND conversation_id = $2"
-RESTORE: Final = """
-    UPDATE participants SET unread_count = $4, last_read = $5 WHERE app_id = $1 AND conversation_id = $2 AND id = $3"""
+CUT_SEAT: Final = """
+    UPDATE participants SET associations = $4,
+        unread_count = CASE WHEN last_read IS NULL THEN unread_count - CAST($3 AS BIGINT) ELSE unread_count END
+    WHERE app_id = $1 AND conversation_id = $2"""
 
 
 class BranchRows:
@@ -77,21 +84,17 @@ class BranchRows:
             seat.joined_at,
         )
 
-    def count_message(self, branch_id: str, trunk_id: str, received: int, *, waits: bool) -> None:
-        """Hold one more, also of a branch that this unit makes."""
-        fresh = self._unit.fresh.get(branch_id)
-        if fresh is None:
-            self._unit.hold(COUNT, branch_id, trunk_id, received, must=True)
-        else:
-            params = list(fresh[1])
-            params[_COUNT_AT], params[_LAST_AT] = params[_COUNT_AT] + 1, received
-            self._unit.fresh[branch_id] = (fresh[0], tuple(params))
-        if waits:
-            self._unit.hold(WAITS, branch_id, ordered=fresh is not None)
+    def count_message(self, branch_id: str, trunk_id: str, received: int) -> None:
+        """Hold one more, while it is a branch."""
+        self._unit.hold(COUNT, branch_id, trunk_id, received, must=True)
+
+    def add_unread(self, branch_id: str, count: int) -> None:
+        """Hold so many more."""
+        self._unit.hold(ADD_UNREAD, branch_id, count)
 
     def read(self, branch_id: str, now: int) -> None:
         """Hold that nothing waits."""
-        self._unit.hold(READ, branch_id, now, ordered=branch_id in self._unit.fresh)
+        self._unit.hold(READ, branch_id, now)
 
     def cut(self, grown: Grown, now_is: Conversation, default_of: str | None) -> None:
         """Hold the end of the pointer, guarded by where it points."""
@@ -100,15 +103,14 @@ class BranchRows:
             now_is.icon_url, to_json(now_is.metadata), now_is.business_last_read,
             now_is.active.id if now_is.active else None, must=True,
         )  # fmt: skip
+        # Once she has read, nothing waits any more of what waited before.
+        before = min(grown.waited, grown.seat.unread_count)
+        self._unit.hold(CUT_SEAT, now_is.id, before, associations_json(grown.seat))
 
     def drop(self, grown: Grown) -> None:
         """Hold the removal of both rows."""
         self._unit.hold(DROP, grown.conversation.id, grown.conversation.merged_into, must=True)
         self._unit.hold(DROP_SEAT, grown.conversation.id)
-
-    def restore(self, seat: Participant, unread: int, last_read: int | None) -> None:
-        """Hold both values."""
-        self._unit.hold(RESTORE, seat.conversation_id, seat.id, unread, last_read)
 
 
 _decode_trunk: Final = msgspec.json.Decoder(Trunk).decode
@@ -116,6 +118,6 @@ _decode_trunk: Final = msgspec.json.Decoder(Trunk).decode
 
 def _grown_of(row: Row) -> Grown:
     branch = conversation_of(row)
-    trunk, seat_id, user_id, unread, last_read, joined_at = row[CONVERSATION_WIDTH:]
+    trunk, seat_id, user_id, unread, last_read, joined_at, waited = row[CONVERSATION_WIDTH:]
     seat = Participant(seat_id, branch.id, user_id, None, unread, last_read, (), joined_at)
-    return Grown(branch, seat, _decode_trunk(trunk))
+    return Grown(branch, seat, _decode_trunk(trunk), waited)

@@ -7,7 +7,7 @@ import msgspec
 from knownas.conversations import MESSAGES_AT_MOST, Conversation, Holder, Participant
 from knownas.storage.parameters import chunks, id_list
 from knownas.storage.pointers import END, members, up
-from knownas.storage.seats import PARTICIPANT, associations_json, seated
+from knownas.storage.seats import LATEST_BRANCH, PARTICIPANT, associations_json, seated
 from knownas.storage.unit import Row, Unit
 from knownas.storage.users import to_json
 
@@ -99,16 +99,16 @@ UNCOUNT: Final = """
     )"""
 UNCOUNT_ALL: Final = """
     UPDATE conversations SET message_count = 0 WHERE app_id = $1 AND merged_into IS NOT NULL AND id IN {ids}"""
-LESS_UNREAD: Final = """
+LESS_UNREAD: Final = f"""
     UPDATE participants
     SET unread_count = (
         SELECT CASE WHEN participants.unread_count > gone.count THEN participants.unread_count - gone.count ELSE 0 END
         FROM (
             SELECT CAST(coalesce(sum(m.unread_count), 0) AS BIGINT) AS count FROM participants m
-            WHERE m.app_id = $1 AND m.conversation_id = $4
+            WHERE m.app_id = $1 AND m.conversation_id = COALESCE({LATEST_BRANCH.format(trunk="$4")}, $4)
         ) gone
     )
-    WHERE app_id = $1 AND conversation_id = $2 AND id = $3 AND (last_read IS NULL OR last_read < $5)"""
+    WHERE app_id = $1 AND conversation_id = $2 AND id = $3 AND (last_read IS NULL OR last_read < $5)"""  # noqa: S608
 REMOVE_PARTICIPANT: Final = f"DELETE FROM participants WHERE {_HERS.format(operator='IN')}"  # noqa: S608
 REMEMBER: Final = """
     INSERT INTO former_participants (app_id, user_id, conversation_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"""
@@ -249,7 +249,9 @@ class ConversationRows:
 
     def less_unread(self, participant: Participant, discarded: Conversation, united_at: int) -> None:
         """Hold that so many messages fewer wait for the participant, none at the least."""
-        self._unit.hold(LESS_UNREAD, participant.conversation_id, participant.id, discarded.id, united_at)
+        branch = participant.branch
+        seat = branch.counted_in if branch else (participant.conversation_id, participant.id)
+        self._unit.hold(LESS_UNREAD, *seat, discarded.id, united_at)
 
     async def family(self, conversation_id: str) -> list[str]:
         """Its own id and those merged into it."""
@@ -306,7 +308,9 @@ class ConversationRows:
         for name, value in columns.items():
             patch.columns[name] = to_json(value) if isinstance(value, dict) else value
 
-    def count_message(self, conversation: Conversation, received: int, author_id: str | None) -> None:
+    def count_message(
+        self, conversation: Conversation, received: int, author_id: str | None, *, apart: bool = False
+    ) -> None:
         """Hold one message more, also of a conversation that this unit makes."""
         fresh = self._unit.fresh.get(conversation.id)
         if fresh is None:
@@ -317,6 +321,8 @@ class ConversationRows:
             params = list(fresh[1])
             params[_LAST_MESSAGE_AT], params[_MESSAGE_COUNT] = received, params[_MESSAGE_COUNT] + 1
             self._unit.fresh[conversation.id] = (fresh[0], tuple(params))
+        if apart:
+            return
         if author_id is None:
             self._unit.hold(UNREAD, conversation.id, ordered=fresh is not None)
         elif conversation.type != "personal":

@@ -62,31 +62,36 @@ LESS_UNREAD: Final = f"""
     UPDATE participants SET unread_count = unread_count - 1
     WHERE app_id = $1 AND conversation_id = $2 AND unread_count > 0 AND user_id NOT IN {members(4)}
         AND (last_read IS NULL OR last_read < $3)"""  # noqa: S608
-# What waits in a united conversation waits in the survivor's too, and what waits in a branch in its trunk, until
-# she reads that.
-LESS_UNREAD_ABOVE: Final = """
+# What waits in a conversation waits too where it was united with another, and in its branches, for whomever the
+# pointers lead to from its own user, until she reads it there.
+LESS_UNREAD_BEYOND: Final = """
+    WITH RECURSIVE above(id) AS (
+        SELECT CAST($2 AS TEXT)
+        UNION
+        SELECT c.merged_into FROM conversations c JOIN above ON c.app_id = $1 AND c.id = above.id
+        WHERE c.merged_into IS NOT NULL
+    ), reader(id) AS (
+        SELECT p.user_id FROM participants p
+        WHERE p.app_id = $1 AND p.conversation_id = $2 AND p.unread_count > 0
+            AND (p.last_read IS NULL OR p.last_read < $3)
+        UNION
+        SELECT u.merged_into FROM users u JOIN reader ON u.app_id = $1 AND u.id = reader.id
+        WHERE u.merged_into IS NOT NULL
+    )
     UPDATE participants SET unread_count = unread_count - 1
-    WHERE app_id = $1 AND unread_count > 0
-        AND EXISTS (
-            SELECT 1 FROM participants p WHERE p.app_id = $1 AND p.conversation_id = $2 AND p.unread_count > 0
-                AND (p.last_read IS NULL OR p.last_read < $3))
-        AND (last_read IS NULL OR last_read < $3 OR last_read < (
-            SELECT max(m.created_at) FROM merges m
-            WHERE m.app_id = $1 AND m.surviving = participants.user_id AND m.undone_at IS NULL))
+    WHERE app_id = $1 AND unread_count > 0 AND conversation_id <> $2
         AND conversation_id IN (
-            WITH RECURSIVE up(id) AS (
-                SELECT c.merged_into FROM conversations c
-                WHERE c.app_id = $1 AND c.id = $2 AND c.merged_into IS NOT NULL
-                UNION
-                SELECT c.merged_into FROM conversations c JOIN up ON c.app_id = $1 AND c.id = up.id
-                WHERE c.merged_into IS NOT NULL
-            )
-            SELECT id FROM up)"""
+            SELECT id FROM above
+            UNION
+            SELECT b.id FROM conversations b
+            WHERE b.app_id = $1 AND b.led_to IS NOT NULL AND b.merged_into IN (SELECT id FROM above))
+        AND user_id IN (SELECT id FROM reader)
+        AND (last_read IS NULL OR last_read < (
+            SELECT max(m.created_at) FROM merges m
+            WHERE m.app_id = $1 AND m.surviving = participants.user_id AND m.undone_at IS NULL
+                AND m.discarded IN (SELECT id FROM reader)))"""
 REMOVE_ALL: Final = "DELETE FROM messages WHERE app_id = $1 AND conversation_id IN {ids}"
 NOTHING_UNREAD: Final = "UPDATE participants SET unread_count = 0 WHERE app_id = $1 AND conversation_id IN {ids}"
-WAITING: Final = """
-    SELECT count(*) FROM messages
-    WHERE app_id = $1 AND received > $2 AND author_id IS NULL AND conversation_id IN """
 CONVERSATIONS_AT_ONCE: Final = 50
 """How many conversations of a family are paged through by one statement."""
 
@@ -178,11 +183,6 @@ class MessageRows:
             found = sorted(found, key=_id_of, reverse=backwards)[:limit]
         return [_stored(row) for row in (reversed(found) if backwards else found)]
 
-    async def waiting(self, family: list[str], since: int) -> int:
-        """Counted, which reads all of them."""
-        counts = [await self._unit.row(WAITING + id_list(some, behind=1), since, *some) for some in chunks(family)]
-        return sum(row[0] for row in counts if row)
-
     def add(self, message: Message, request: Request | None = None) -> None:
         """Hold the new row; the unique index refuses a key that was used."""
         self._unit.hold(
@@ -194,7 +194,7 @@ class MessageRows:
         """Hold its removal; it no longer counts as unread."""
         self._unit.hold(REMOVE, message.conversation_id, message.id, must=True)
         if message.author.user_id is None:
-            self._unit.hold(LESS_UNREAD_ABOVE, message.conversation_id, message.received)
+            self._unit.hold(LESS_UNREAD_BEYOND, message.conversation_id, message.received)
         self._unit.hold(LESS_UNREAD, message.conversation_id, message.received, message.author.user_id or "")
 
     def remove_all(self, family: list[str]) -> None:

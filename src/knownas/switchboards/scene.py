@@ -5,8 +5,9 @@ from typing import Any, NoReturn
 
 from msgspec import Struct, structs
 
-from knownas.conversations import Conversation, Holder
-from knownas.conversations.find import get_with_participants
+from knownas.conversations import Conversation, Holder, Participant
+from knownas.conversations.branch_off import keep_apart
+from knownas.conversations.find import get_with_participants, stream_of
 from knownas.switchboards import (
     NEXT,
     Action,
@@ -22,9 +23,10 @@ from knownas.users.metadata import check_metadata
 
 
 class Scene(Struct, frozen=True):
-    """A conversation and who could answer in it. `user_id` is the participant's in a personal conversation."""
+    """A conversation, who takes part and who could answer in it. `user_id` is the participant's in a personal one."""
 
     conversation: Conversation
+    participants: list[Participant]
     user_id: str | None
     wiring: Wiring
     metadata: dict[str, Any] | None
@@ -38,9 +40,9 @@ class Scene(Struct, frozen=True):
 async def find_scene(tx: Transaction, conversation_id: str, metadata: dict[str, Any] | None) -> Scene:
     """The conversation with its switchboard, and checked metadata. Raises ConversationNotFound, InvalidMetadata."""
     conversation, participants = await get_with_participants(tx, conversation_id)
-    user_id = participants[0].user_id if conversation.type == "personal" and participants else None
     checked = None if metadata is None else check_metadata(metadata, subject="Control")
-    return Scene(conversation, user_id, await tx.switchboards.wiring(), checked)
+    user_id = stream_of(conversation, participants)
+    return Scene(conversation, participants, user_id, await tx.switchboards.wiring(), checked)
 
 
 def refuse(tx: Transaction, scene: Scene, action: Action, refusal: ControlRefused) -> NoReturn:
@@ -59,6 +61,7 @@ def hand_over(
 ) -> None:
     """Hold who has control and who is offered it, and tell of it with the conversation as it is then."""
     before = scene.conversation
+    keep_apart(tx, before, scene.participants)
     tx.conversations.change(
         before, active_holder=active.id if active else None, pending_holder=pending.id if pending else None
     )
