@@ -25,7 +25,9 @@ class Settings:
 
 @dataclass(frozen=True)
 class Figure:
-    """Medians over the rounds. `share` is rate over bare rate; `cpu` is in cores; `_us` are per request."""
+    """Medians over the rounds. `share` is of rates over those of the bare windows beside them, so that a machine that
+    grows slower meanwhile moves it less than two medians apart; `cpu` is in cores; `_us` are per request.
+    """
 
     engine: str
     users: int
@@ -103,7 +105,7 @@ def _summary(engine: str, users: int, scenario: str, bares: list[Window], window
         scenario=scenario,
         rate=rate,
         bare_rate=bare_rate,
-        share=rate / bare_rate,
+        share=median(shares),
         share_low=min(shares),
         share_high=max(shares),
         p50_ms=median(window.p50_ms for window in windows),

@@ -88,8 +88,15 @@ def check_conversations(found: Snapshot) -> None:
     assert {id: row["message_count"] for id, row in conversations.items()} == {
         id: own[id] + below[id] for id in conversations
     }
-    unread = {row["conversation_id"]: row["unread_count"] for row in found["participants"]}
-    assert unread == {id: row["message_count"] for id, row in conversations.items()}, "nobody has read anything"
+    branches: dict[str, str] = {}
+    for id, row in sorted(conversations.items()):
+        if row["led_to"] is not None:  # what waits for whom the pointers lead to is counted in her branch, the latest
+            branches[row["merged_into"]] = id
+    waits = {row["conversation_id"]: row["unread_count"] for row in found["participants"]}
+    unread = {id: waits[branches.get(id, id)] for id, row in conversations.items() if row["led_to"] is None}
+    assert unread == {id: conversations[id]["message_count"] for id in unread}, "nobody has read anything"
+    for trunk, branch in branches.items():
+        assert waits[trunk] <= waits[branch] - conversations[branch]["message_count"], "what was written apart"
     users = by_id(found["users"])
     live = [id for id, row in conversations.items() if row["merged_into"] is None]
     seats = {row["conversation_id"]: root_of(users, row["user_id"]) for row in found["participants"]}
