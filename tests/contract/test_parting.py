@@ -1,5 +1,6 @@
 """R9: after an undo each has her conversations as they were, and what was said since stays with the survivor."""
 
+import secrets
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from knownas.conversations import Conversation, ConversationChanges, Participant
 from knownas.conversations.activity import post_activity
 from knownas.conversations.find import get_conversation, list_conversations
 from knownas.conversations.update import update_conversation
+from knownas.ids import make_id
 from knownas.integrations.create import create_integration
 from knownas.messages import Author, IdempotencyKeyReused
 from knownas.messages.delete import delete_all_messages, delete_message
@@ -20,6 +22,7 @@ from knownas.messages.read import list_messages, messages_of
 from knownas.resolutions import CannotUndo
 from knownas.storage import chance, postgres, sqlite
 from knownas.storage.files import new_name
+from knownas.storage.unit import Unit
 from knownas.switchboards.create import create_switchboard
 from knownas.switchboards.integrate import LinkChanges, create_switchboard_integration
 from knownas.switchboards.offer_control import offer_control
@@ -270,6 +273,62 @@ async def test_what_waits_in_both_waits_in_a_union_and_in_each_again(world: Worl
         assert deleted or rows_of(await world.snapshot()) == before
     assert [await unread_in(world, id) for id in (talk.id, hers.id)] == [2, 1]
     await check_what_always_holds(world)
+
+
+@pytest.mark.parametrize("united", [False, True])
+async def test_what_somebody_between_has_read_takes_nothing_off_the_next(world: World, united: bool) -> None:
+    """Ada read what waited for Bob, and then became Eve."""
+    ada, _, talk = await two(world)
+    again = await say(world, talk.id, "to Bob, again")
+    eve = await world.user("eve")
+    if united:
+        await personal(world, ada)
+        await personal(world, eve)
+    await act(world, kind="merge", surviving="ada", discarded="bob")
+    await world.do(post_activity, talk.id, "conversation:read", Reference(ada.id))
+    await act(world, kind="merge", surviving="eve", discarded="ada")
+    await say(world, talk.id, "to Eve")
+    await world.do(delete_message, talk.id, again)
+    assert await unread_in(world, talk.id) == 1
+
+
+async def test_a_branch_counts_on_from_the_one_before_whatever_the_clocks_say(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eve's is made by a server whose clock is behind."""
+    _, _, talk = await two(world)
+    await world.user("eve")
+    await act(world, kind="merge", surviving="ada", discarded="bob")
+    await say(world, talk.id, "to Ada")
+    to_eve = await act(world, kind="merge", surviving="eve", discarded="ada")
+    with monkeypatch.context() as elsewhere:
+        real = chance.now_ms
+        for engine in (sqlite, postgres):
+            elsewhere.setattr(engine, "now_ms", lambda: real() - 60_000)
+        elsewhere.setattr(Unit, "new_id", lambda unit: make_id(unit.now, secrets.randbits(48)))
+        for _ in range(2):
+            await say(world, talk.id, "to Eve")
+    assert await unread_in(world, talk.id) == 4
+    done = await act(world, kind="undo", act_id=to_eve.merge_id)
+    assert [await unread_in(world, id) for id in (talk.id, done.continued[talk.id])] == [2, 2]
+
+
+async def test_the_last_message_is_hers_when_those_who_came_have_left_in_any_order(world: World) -> None:
+    users = {name: await world.user(name) for name in ("ada", "bob", "cid")}
+    talks = {name: await personal(world, user) for name, user in users.items()}
+    for at, (name, talk) in enumerate(talks.items(), 1):
+        await say(world, talk.id, name)
+
+        async def date(tx: Transaction, talk: str = talk.id, at: int = at) -> None:
+            sql = "UPDATE conversations SET last_message_at = $3 WHERE app_id = $1 AND id = $2"
+            tx.unit.hold(sql, talk, at)  # type: ignore[attr-defined]
+
+        await world.do(date)
+    before = rows_of(await world.snapshot())
+    merges = [await act(world, kind="merge", surviving="ada", discarded=name) for name in ("bob", "cid")]
+    for one in merges:
+        await act(world, kind="undo", act_id=one.merge_id)
+    assert rows_of(await world.snapshot()) == before
 
 
 async def test_a_third_ones_conversation_that_came_and_went_leaves_no_trace(world: World) -> None:

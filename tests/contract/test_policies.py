@@ -117,6 +117,16 @@ async def test_ten_thousand_repeats_are_one_case_with_the_first_and_the_latest_a
     assert kept[0].info.address == "192.0.2.1"
 
 
+@pytest.mark.parametrize("claimant", ["x" * 255, "漢" * 200])
+async def test_the_case_of_a_long_external_id_is_found_again(world: World, claimant: str) -> None:
+    """An external id of more than 512 bytes has another key than itself."""
+    await world.log_in(claims("1234", "ada@example.com"))
+    for _ in range(3):
+        with pytest.raises(EmailContested):
+            await world.log_in(claims(claimant, "ada@example.com"))
+    assert (await only_case(world)).count == 3
+
+
 async def test_a_shadow_policy_only_says_what_it_would_have_done(world: World) -> None:
     ada = await world.log_in(claims("1234", "ada@example.com"))
     await world.choose(shadowPolicy="transfer")

@@ -31,7 +31,7 @@ from knownas.users.update import update_user
 from tests.contract.test_storage import all_at_once, on_user, outcomes
 from tests.given import BY, Snapshot, World, beside, claims, device, proof
 from tests.settling import OPERATOR, act, check_what_always_holds, collide, plan, survivor_of
-from tests.unit.test_conversations import HELLO, personal, say
+from tests.unit.test_conversations import HELLO, personal, say, seats
 
 EMAIL = "ada@example.com"
 Call = tuple[Any, ...]
@@ -485,6 +485,26 @@ async def test_two_first_writes_after_a_merge_do_not_wait_for_each_other(world_o
             assert outcomes(results) == {"Posted": 2, "NoneType": 1}, results
     assert max(took) < 0.9, sorted(took)[-3:]
     await check_what_always_holds(app)
+
+
+async def test_what_is_taken_back_while_the_first_is_said_since_waits_for_nobody(world_on_postgres: World) -> None:
+    """Everything is read for the first message since a merge, nothing is written, and another server deletes one."""
+    app = world_on_postgres
+    ada, bob = await app.user("ada"), await app.user("bob")
+    talk = await personal(app, bob)
+    said = [(await app.do(post_message, talk.id, Draft(Author("business"), HELLO))).message.id for _ in range(2)]
+    await act(app, kind="merge", surviving=ada.id, discarded=bob.id)
+    async with beside(app) as other:
+        left = [said[0]]
+
+        async def first_since(tx: Transaction) -> None:
+            await post_message(tx, talk.id, Draft(Author("business"), HELLO))
+            while left:
+                await other.do(delete_message, talk.id, left.pop())
+
+        await app.do(first_since)
+    [seat] = await seats(app, talk)
+    assert seat.unread_count == 2
 
 
 async def test_a_visitor_who_signs_in_while_an_operator_merges_her_becomes_one_user(world_on_both: World) -> None:

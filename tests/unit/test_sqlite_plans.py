@@ -40,7 +40,7 @@ MAY_SCAN = {
 }
 """Statements that read many rows because that is what they are for, each with its reason."""
 
-FOUND_ALREADY = "one|d|m|member|f|above|reader|family|cases|entries|gone|planned|settled|streams|told|up"
+FOUND_ALREADY = "one|d|m|member|f|above|place|reader|family|cases|entries|gone|planned|settled|streams|told|up"
 """What statements call their subqueries, whose rows an index has found."""
 WHOLE_APP = re.compile(rf"PRIMARY KEY \(app_id=\?\)$|^SCAN (?!CONSTANT|json_each\b|({FOUND_ALREADY})$|.*VIRTUAL TABLE)")
 FILLED_IN = {

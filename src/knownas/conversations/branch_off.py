@@ -49,5 +49,6 @@ def _branch_off(tx: Transaction, trunk: Conversation, left: Branch, *, message: 
     )
     unread = 0 if read else left.unread_count + waiting
     seat = Participant(tx.new_id(), branch.id, left.user_id, None, unread, tx.now if read else None, (), tx.now)
+    tx.conversations.rely_on(trunk)  # whoever takes a message back meanwhile changes what waits
     tx.branches.add(branch, seat, left)
     return branch.id

@@ -15,8 +15,8 @@ class Merge(Struct, frozen=True):
 
     `before` holds the fields of the surviving user that the merge changed, with their old values: what undo has to
     put back. Where both had a default conversation it has `conversations` too: the ids `surviving` and `discarded`,
-    `united` (false: the discarded one only ceased to be the default), and what was added to the survivor's, whose
-    sums are the only thing that changed: `messages`, `unread`, `last_message_at` (the survivor's former one).
+    `united` (false: the discarded one only ceased to be the default), when the last message came to the survivor's
+    until then (`last_message_at`), and to the other (`brought`).
     `discarded_metadata` did not fit into the survivor's 4 KB. `actor` and `note` say who merged them and why, where
     somebody did. Times are in milliseconds; `undone_at` is None while the two are one.
     """

@@ -98,7 +98,6 @@ def _before(meeting: Meeting, *, united: bool) -> dict[str, Any]:
         "surviving": meeting.surviving.id,
         "discarded": meeting.discarded.id,
         "united": united,
-        "messages": meeting.discarded.message_count,
-        "unread": meeting.unread,
         "last_message_at": meeting.surviving.last_message_at,
+        "brought": meeting.discarded.last_message_at,
     }

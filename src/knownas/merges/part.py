@@ -19,11 +19,15 @@ CLIENTS_READ = 1000
 
 
 class United(Struct, frozen=True):
-    """Two conversations that the merge made one, and the survivor's seat in it."""
+    """Two conversations that the merge made one, and the survivor's seat in it.
+
+    `last_message_at` is the survivor's own, where the other's is the latest of both.
+    """
 
     surviving: Conversation
     discarded: Conversation
     seat: Participant | None
+    last_message_at: int | None
 
 
 class Continued(Struct, frozen=True):
@@ -70,7 +74,7 @@ async def foresee_parting(tx: Transaction, merge: Merge, surviving: User, discar
     met = await tx.conversations.stored(before["discarded"]) if before else None
     if before and met is not None:
         if before["united"]:
-            united = await _united(tx, met, before["surviving"])
+            united = await _united(tx, merge, met)
         elif met.merged_into is None and not met.is_default:
             set_aside = met
     apart = set(members)
@@ -86,7 +90,7 @@ def carry_out_parting(tx: Transaction, parting: Parting, merge: Merge, surviving
     """
     before: dict[str, Any] = merge.before.get("conversations") or {}
     if parting.united is not None:
-        _separate(tx, parting.united, before, merge.created_at)
+        _separate(tx, parting.united, merge.created_at)
     if parting.set_aside is not None:
         tx.conversations.change(parting.set_aside, default_of=before["default_of"])
     for client in parting.strays.clients:
@@ -118,13 +122,29 @@ async def _check_unions(tx: Transaction, merge: Merge, members: list[str], own: 
     raise CannotUndo(f"A conversation of the two was united with somebody else's since: undo that merge first{which}")
 
 
-async def _united(tx: Transaction, discarded: Conversation, surviving_id: str) -> United | None:
+async def _united(tx: Transaction, merge: Merge, discarded: Conversation) -> United | None:
     if discarded.merged_into is None:
         return None
-    found = await tx.conversations.with_participants(surviving_id)
+    found = await tx.conversations.with_participants(merge.before["conversations"]["surviving"])
     if found is None or found[0].id != discarded.merged_into:
         raise CannotUndo("The conversations of the two were united with a third one since: undo that merge first")
-    return United(found[0], discarded, found[1][0] if found[1] else None)
+    last = own_last_message(merge, await tx.merges.of_users([merge.surviving], LOOKED_THROUGH))
+    return United(found[0], discarded, found[1][0] if found[1] else None, last)
+
+
+def own_last_message(merge: Merge, journal: list[Merge]) -> int | None:
+    """When the last message came to the survivor's conversation before the merge, without what has left again since.
+
+    `journal` are her merges, newest first. Pure.
+    """
+    union = merge.before["conversations"]
+    last: int | None = union["last_message_at"]
+    for one in journal:
+        other = one.before.get("conversations") or {}
+        left = one.id < merge.id and one.undone_at is not None and other.get("surviving") == union["surviving"]
+        if left and other["united"] and other["brought"] == last:
+            last = other["last_message_at"]
+    return last
 
 
 async def _linked(tx: Transaction, users: list[str]) -> dict[str, list[LinkedClient]]:
@@ -174,13 +194,13 @@ def details_since(conversation: Conversation, was: Trunk) -> dict[str, Any]:
     return changed | ({"metadata": metadata} if metadata else {})
 
 
-def _separate(tx: Transaction, united: United, before: dict[str, Any], united_at: int) -> None:
+def _separate(tx: Transaction, united: United, united_at: int) -> None:
     discarded, surviving = united.discarded, united.surviving
     last = surviving.last_message_at
     tx.conversations.change(
         surviving,
         message_count=max(0, surviving.message_count - discarded.message_count),
-        last_message_at=before["last_message_at"] if last == discarded.last_message_at else last,
+        last_message_at=united.last_message_at if last == discarded.last_message_at else last,
     )
     tx.conversations.separate(discarded)
     if united.seat is not None:

@@ -19,22 +19,19 @@ from knownas.storage.unit import Row, Unit
 from knownas.storage.users import to_json
 
 _SEAT: Final = "p.id, p.user_id, p.unread_count, p.last_read, p.joined_at"
-_BEFORE: Final = """(
-        SELECT max(l.id) FROM conversations l
-        WHERE l.app_id = $1 AND l.merged_into = c.merged_into AND l.led_to IS NOT NULL AND l.id < c.id)"""
 OF_USER: Final = f"""
     SELECT {CONVERSATION_COLUMNS}, c.trunk, {_SEAT}, v.unread_count
     FROM conversations c {HOLDERS}
     JOIN participants p ON p.app_id = c.app_id AND p.conversation_id = c.id
-    JOIN participants v ON v.app_id = c.app_id AND v.conversation_id = COALESCE({_BEFORE}, c.merged_into)
+    JOIN participants v ON v.app_id = c.app_id AND v.conversation_id = c.grew_from
     WHERE c.app_id = $1 AND c.led_to IS NOT NULL AND c.led_to NOT IN {members(2)} AND c.merged_into IN (
         SELECT t.conversation_id FROM participants t WHERE t.app_id = $1 AND t.user_id IN {members(2)}
     )
     ORDER BY c.id LIMIT $3"""  # noqa: S608  the texts are ours
 INSERT: Final = """
     INSERT INTO conversations (app_id, id, type, metadata, message_count, created_at, revision, merged_into, led_to,
-        trunk, last_message_at, seq)
-    VALUES ($1, $2, 'personal', '{}', $3, $4, 1, $5, $6, $7, $8, $9)"""
+        trunk, grew_from, last_message_at, seq)
+    VALUES ($1, $2, 'personal', '{}', $3, $4, 1, $5, $6, $7, $8, $9, $10)"""
 COUNT: Final = """
     UPDATE conversations SET message_count = message_count + 1, last_message_at = $4
     WHERE app_id = $1 AND id = $2 AND merged_into = $3"""
@@ -43,9 +40,9 @@ ADD_UNREAD: Final = """
     WHERE app_id = $1 AND conversation_id = $2"""
 READ: Final = "UPDATE participants SET unread_count = 0, last_read = $3 WHERE app_id = $1 AND conversation_id = $2"
 CUT: Final = """
-    UPDATE conversations SET merged_into = NULL, led_to = NULL, trunk = NULL, default_of = $4, display_name = $5,
-        description = $6, icon_url = $7, metadata = $8, business_last_read = $9, active_holder = $10,
-        revision = revision + 1
+    UPDATE conversations SET merged_into = NULL, led_to = NULL, trunk = NULL, grew_from = NULL,
+        default_of = $4, display_name = $5, description = $6, icon_url = $7, metadata = $8, business_last_read = $9,
+        active_holder = $10, revision = revision + 1
     WHERE app_id = $1 AND id = $2 AND merged_into = $3"""
 DROP: Final = "DELETE FROM conversations WHERE app_id = $1 AND id = $2 AND merged_into = $3"
 DROP_SEAT: Final = "DELETE FROM participants WHERE app_id = $1 AND conversation_id = $2"
@@ -71,7 +68,8 @@ class BranchRows:
         """Hold both rows; the unique index lets a trunk have one for each survivor."""
         self._unit.hold_fresh(
             branch.id, INSERT, self._unit.app_id, branch.id, branch.message_count, branch.created_at,
-            branch.merged_into, left.user_id, msgspec.json.encode(left.trunk).decode(), branch.last_message_at,
+            branch.merged_into, left.user_id, msgspec.json.encode(left.trunk).decode(), left.counted_in[0],
+            branch.last_message_at,
         )  # fmt: skip
         self._unit.hold(
             INSERT_PARTICIPANT,

@@ -63,33 +63,34 @@ LESS_UNREAD: Final = f"""
     WHERE app_id = $1 AND conversation_id = $2 AND unread_count > 0 AND user_id NOT IN {members(4)}
         AND (last_read IS NULL OR last_read < $3)"""  # noqa: S608
 # What waits in a conversation waits too where it was united with another, and in its branches, for whomever the
-# pointers lead to from its own user, until she reads it there.
+# pointers lead to from its own user, as far as the first who has read it there.
 LESS_UNREAD_BEYOND: Final = """
     WITH RECURSIVE above(id) AS (
         SELECT CAST($2 AS TEXT)
         UNION
         SELECT c.merged_into FROM conversations c JOIN above ON c.app_id = $1 AND c.id = above.id
         WHERE c.merged_into IS NOT NULL
+    ), place(id) AS (
+        SELECT id FROM above
+        UNION
+        SELECT b.id FROM conversations b
+        WHERE b.app_id = $1 AND b.led_to IS NOT NULL AND b.merged_into IN (SELECT id FROM above)
     ), reader(id) AS (
         SELECT p.user_id FROM participants p
         WHERE p.app_id = $1 AND p.conversation_id = $2 AND p.unread_count > 0
             AND (p.last_read IS NULL OR p.last_read < $3)
         UNION
         SELECT u.merged_into FROM users u JOIN reader ON u.app_id = $1 AND u.id = reader.id
-        WHERE u.merged_into IS NOT NULL
+        WHERE u.merged_into IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM participants s
+            WHERE s.app_id = $1 AND s.user_id = u.merged_into AND s.conversation_id IN (SELECT id FROM place)
+                AND s.last_read >= (
+                    SELECT max(m.created_at) FROM merges m
+                    WHERE m.app_id = $1 AND m.surviving = u.merged_into AND m.discarded = u.id AND m.undone_at IS NULL))
     )
     UPDATE participants SET unread_count = unread_count - 1
     WHERE app_id = $1 AND unread_count > 0 AND conversation_id <> $2
-        AND conversation_id IN (
-            SELECT id FROM above
-            UNION
-            SELECT b.id FROM conversations b
-            WHERE b.app_id = $1 AND b.led_to IS NOT NULL AND b.merged_into IN (SELECT id FROM above))
-        AND user_id IN (SELECT id FROM reader)
-        AND (last_read IS NULL OR last_read < (
-            SELECT max(m.created_at) FROM merges m
-            WHERE m.app_id = $1 AND m.surviving = participants.user_id AND m.undone_at IS NULL
-                AND m.discarded IN (SELECT id FROM reader)))"""
+        AND conversation_id IN (SELECT id FROM place) AND user_id IN (SELECT id FROM reader)"""
 REMOVE_ALL: Final = "DELETE FROM messages WHERE app_id = $1 AND conversation_id IN {ids}"
 NOTHING_UNREAD: Final = "UPDATE participants SET unread_count = 0 WHERE app_id = $1 AND conversation_id IN {ids}"
 CONVERSATIONS_AT_ONCE: Final = 50

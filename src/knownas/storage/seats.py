@@ -12,8 +12,9 @@ from knownas.storage.users import UserRows
 PARTICIPANT: Final = """p.id, p.conversation_id, p.user_id, p.unread_count, p.last_read, p.associations, p.joined_at,
     u.external_id, u.client_id, u.merged_into"""
 LATEST_BRANCH: Final = """(
-        SELECT max(l.id) FROM conversations l
-        WHERE l.app_id = $1 AND l.merged_into = {trunk} AND l.led_to IS NOT NULL)"""
+        SELECT l.id FROM conversations l
+        WHERE l.app_id = $1 AND l.merged_into = {trunk} AND l.led_to IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM conversations n WHERE n.app_id = $1 AND n.merged_into = {trunk} AND n.grew_from = l.id))"""
 # One question behind the one for the pointers: whoever wrote in it before they led here has committed by then.
 BRANCH: Final = f"""
     SELECT b.id, v.unread_count, v.last_read, v.conversation_id, v.id, c.display_name, c.description, c.icon_url,

@@ -23,7 +23,7 @@ SITUATION: Final = f"""
         EXISTS (SELECT 1 FROM identities c WHERE c.app_id = $1 AND c.type = 'email' AND c.key = $3 AND c.owned = 0),
         CASE WHEN e.user_id <> COALESCE(x.user_id, '') THEN (
             SELECT json_build_array({USER_COLUMNS.replace("u.", "o.")}, {CASE_COLUMNS}) FROM users o
-            LEFT JOIN conflicts k ON k.app_id = $1 AND k.type = 'email' AND k.key = $3 AND k.claimant = $2
+            LEFT JOIN conflicts k ON k.app_id = $1 AND k.type = 'email' AND k.key = $3 AND k.claimant = $5
             WHERE o.app_id = $1 AND o.id = e.user_id
         ) END,
         CASE WHEN e.user_id <> COALESCE(x.user_id, '') THEN (
@@ -78,14 +78,16 @@ class SessionRows:
         self, external_id: str, email_key: str | None, guid: str | None, proof: AnonymousProof | None
     ) -> Situation:
         """All that a login has to know: one question in the common case, more where users were merged."""
-        first = await self._unit.row(SITUATION, normalise("external_id", external_id), email_key, guid)
+        key = normalise("external_id", external_id)
+        first = await self._unit.row(SITUATION, key, email_key, guid, external_id)
         assert first is not None, "the question has one row whatever there is"  # noqa: S101
         visitor = await self.visitor(proof) if proof else None
         device = device_of(first, _GUID_AT) if first[_GUID_AT] is not None else None
         known, devices = await self._known(first)
         owner, claimed, contest, identities = first[_OWNER_AT:_DEVICES_AT]
         row = first if contest is None else _decode_row(contest)  # her own, or somebody else's
-        merged, revision, standing = row[USER_WIDTH - 1], row[USER_WIDTH - 3], None
+        merged, standing = row[USER_WIDTH - 1], None
+        revision = None if owner is None else row[USER_WIDTH - 3]
         if claimed or (owner is not None and merged is not None):
             holders, revision = await self._holders(email_key)
         else:
