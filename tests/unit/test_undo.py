@@ -1,11 +1,15 @@
 """R9: undo refuses what it could not put back exactly, says what to do first, and leaves no loose ends."""
 
+from typing import Any
+
 import pytest
 
 from knownas.conflicts import EmailContested
 from knownas.conversations import ConversationChanges, Invitation, Reference
 from knownas.conversations.create import create_conversation
 from knownas.conversations.find import list_conversations
+from knownas.merges import Merge
+from knownas.merges.part import own_last_message
 from knownas.messages import Author
 from knownas.messages.draft import Draft
 from knownas.messages.post import post_message
@@ -58,3 +62,16 @@ async def test_a_user_who_was_made_and_unmade_is_named_nowhere(world: World) -> 
     rows = await world.snapshot()
     assert made not in {row["id"] for row in rows["users"]}
     assert made not in {row["claimant_id"] for table in ("conflicts", "resolutions") for row in rows[table]}
+
+
+def test_an_entry_from_before_what_was_brought_was_noted_is_passed_over() -> None:
+    """Of two merges into one conversation the first has been undone."""
+
+    def merge(id: str, undone_at: int | None, **conversations: Any) -> Merge:
+        before = {"surviving": "talk", "united": True, **conversations}
+        return Merge(id, "ada", id, "api", {"conversations": before}, {}, 0, undone_at=undone_at)
+
+    later = merge("2", None, last_message_at=20, brought=30)
+    assert own_last_message(later, [later, merge("1", 9, last_message_at=10, brought=20)]) == 10
+    assert own_last_message(later, [later, merge("1", 9, last_message_at=10)]) == 20
+    assert own_last_message(later, [later, merge("1", None, last_message_at=10, brought=20)]) == 20

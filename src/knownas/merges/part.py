@@ -135,14 +135,14 @@ async def _united(tx: Transaction, merge: Merge, discarded: Conversation) -> Uni
 def own_last_message(merge: Merge, journal: list[Merge]) -> int | None:
     """When the last message came to the survivor's conversation before the merge, without what has left again since.
 
-    `journal` are her merges, newest first. Pure.
+    `journal` are her merges, newest first; the oldest of all do not say what they brought. Pure.
     """
     union = merge.before["conversations"]
     last: int | None = union["last_message_at"]
     for one in journal:
         other = one.before.get("conversations") or {}
         left = one.id < merge.id and one.undone_at is not None and other.get("surviving") == union["surviving"]
-        if left and other["united"] and other["brought"] == last:
+        if left and other["united"] and last is not None and other.get("brought") == last:
             last = other["last_message_at"]
     return last
 
