@@ -13,7 +13,7 @@ _UUID = re.compile(r"([0-9a-f]{8})-([0-9a-f]{4})-8([0-9a-f]{3})-8000-000([0-9a-f
 
 def make_id(now_ms: int, low: int) -> str:
     """The id of something made at `now_ms`, told apart by 48 more bits, `low`."""
-    return f"{now_ms:012x}{low:012x}"
+    return (now_ms << 48 | low).to_bytes(12).hex()
 
 
 def is_id(text: str) -> bool:

@@ -22,7 +22,6 @@ from knownas.messages.read import list_messages, messages_of
 from knownas.resolutions import CannotUndo
 from knownas.storage import chance, postgres, sqlite
 from knownas.storage.files import new_name
-from knownas.storage.unit import Unit
 from knownas.switchboards.create import create_switchboard
 from knownas.switchboards.integrate import LinkChanges, create_switchboard_integration
 from knownas.switchboards.offer_control import offer_control
@@ -305,7 +304,7 @@ async def test_a_branch_counts_on_from_the_one_before_whatever_the_clocks_say(
         real = chance.now_ms
         for engine in (sqlite, postgres):
             elsewhere.setattr(engine, "now_ms", lambda: real() - 60_000)
-        elsewhere.setattr(Unit, "new_id", lambda unit: make_id(unit.now, secrets.randbits(48)))
+        elsewhere.setattr(chance.SystemRandomness, "id", lambda _, now: make_id(now, secrets.randbits(48)))
         for _ in range(2):
             await say(world, talk.id, "to Eve")
     assert await unread_in(world, talk.id) == 4

@@ -14,7 +14,8 @@ from knownas.cli.terminal import DatabaseOption, JsonOption, Refused, printable,
 from knownas.database import Database
 from knownas.keys import Key
 from knownas.keys.explain import Explanation, explain
-from knownas.keys.tokens import CAUSES, MAX_TOKEN, TokenRefused, read_header
+from knownas.keys.parts import MAX_TOKEN, read
+from knownas.keys.refusals import CAUSES, TokenRefused
 
 _UNCHECKED = "jwt.unchecked"
 
@@ -46,7 +47,7 @@ def explain_token(
 async def _explain_with(database: Database, token: str, now_s: float) -> Explanation:
     """The verdict with the key that the token names, if it is alive, and the rules of the key's app."""
     try:
-        kid = read_header(token).kid
+        kid = read(token).header.kid
     except TokenRefused:
         return explain(token, None, now_s)
     key: Key | None = await database.read(database.new_app(), find_key, kid)

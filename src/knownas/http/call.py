@@ -125,15 +125,18 @@ class Call:
             return self._body
         if self._announced() > limit:
             raise TooLarge(limit)
-        chunks, size, more = [], 0, True
-        while more:
-            chunk, more = await self._next()
-            size += len(chunk)
-            if size > limit:
-                raise TooLarge(limit)
-            chunks.append(chunk)
-        self._body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        return self._body
+        body, more = await self._next()
+        if more:
+            chunks, size = [body], len(body)
+            while more and size <= limit:
+                chunk, more = await self._next()
+                size += len(chunk)
+                chunks.append(chunk)
+            body = b"".join(chunks)
+        if len(body) > limit:
+            raise TooLarge(limit)
+        self._body = body
+        return body
 
     async def json(self, shape: type[T], *, optional: bool = False) -> T:
         """The body as `shape`; with `optional`, an empty body counts as `{}`. Raises InvalidBody, TooLarge."""

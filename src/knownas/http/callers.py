@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from knownas.errors import DomainError
 from knownas.keys import Key, is_key_id
-from knownas.keys.tokens import LEEWAY_S, ServerClaims, TokenRefused, UserClaims, read_header, verify
+from knownas.keys.parts import read
+from knownas.keys.refusals import TokenRefused
+from knownas.keys.tokens import LEEWAY_S, ServerClaims, UserClaims, verify
+from knownas.keys.verified import token_hash
 from knownas.oauth import TOKEN_PREFIX
 from knownas.sessions import AnonymousProof
 from knownas.sessions.tokens import hash_of
@@ -117,19 +120,20 @@ async def user_caller(
 async def claims_of(services: "Services", token: str, app_id: str | None = None) -> ServerClaims | UserClaims:
     """What a token says, once a live key's signature shows that it may be believed. Raises TokenRefused."""
     now_s = services.clock()
-    remembered = services.tokens.get(token, now_s)
+    digest = token_hash(token)
+    remembered = services.tokens.get(digest, now_s)
     if remembered is not None:
         claims, key_id = remembered
         if await services.database.directory.key(key_id) is None:
             services.tokens.forget_key(key_id)
             raise TokenRefused("jwt.kid.unknown")
     else:
-        header = read_header(token)
-        key = await services.database.directory.key(header.kid)
+        unverified = read(token)
+        key = await services.database.directory.key(unverified.header.kid)
         if key is None:
             raise TokenRefused("jwt.kid.unknown")
-        claims = verify(token, key, now_s)
-        services.tokens.put(token, claims)
+        claims = verify(unverified, key, now_s)
+        services.tokens.put(digest, claims)
     if app_id is not None and claims.app_id is not None and claims.app_id != app_id:
         raise TokenRefused("jwt.key.other_app")
     return claims

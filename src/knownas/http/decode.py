@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Hashable
-from functools import lru_cache
 from typing import Any, Final, TypeVar, cast
 from urllib.parse import parse_qsl
 
@@ -31,7 +30,7 @@ def decode_json(body: bytes, shape: type[T]) -> T:
     if not body.strip():
         raise InvalidBody("The body is empty; it should be JSON")
     try:
-        value: T = _decoder(cast("Hashable", shape)).decode(body)
+        value: T = (_DECODERS.get(shape) or _decoder(shape)).decode(body)
         if _SUSPICIOUS.search(body):
             _refuse_unstorable(msgspec.json.decode(body))
     except msgspec.ValidationError as wrong:
@@ -43,9 +42,12 @@ def decode_json(body: bytes, shape: type[T]) -> T:
     return value
 
 
-@lru_cache(maxsize=256)
-def _decoder(shape: Hashable) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(shape)
+_DECODERS: Final[dict[Any, msgspec.json.Decoder[Any]]] = {}
+"""One for each shape that the program knows."""
+
+
+def _decoder(shape: type[T]) -> msgspec.json.Decoder[T]:
+    return _DECODERS.setdefault(shape, msgspec.json.Decoder(shape))
 
 
 def parse_query(query: bytes) -> dict[str, Any]:

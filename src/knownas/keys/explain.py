@@ -5,7 +5,9 @@ from typing import Any, Literal, cast, get_args
 from msgspec import Struct
 
 from knownas.keys import Algorithm, Key, WeakKey, is_key_id
-from knownas.keys.tokens import CAUSES, TokenRefused, judge, prepare, read_header, read_part, verify
+from knownas.keys.parts import read, read_part
+from knownas.keys.refusals import CAUSES, TokenRefused
+from knownas.keys.tokens import judge, prepare, verify
 
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 _HEADER_TEXTS = ("alg", "typ", "cty")
@@ -39,9 +41,10 @@ def explain(token: str, key: Key | None, now_s: float) -> Explanation:
 
 def _verdict(token: str, claims: dict[str, Any], key: Key | None, now_s: float) -> tuple[str | None, str]:
     try:
-        header = read_header(token)
+        unverified = read(token)
+        header = unverified.header
         if key is not None:
-            verify(token, prepare(key), now_s)
+            verify(unverified, prepare(key), now_s)
             return None, "The token is accepted"
         if header.alg not in get_args(Algorithm):
             raise TokenRefused("jwt.alg.mismatch")

@@ -3,7 +3,8 @@
 from collections import OrderedDict
 from hashlib import sha256
 
-from knownas.keys.tokens import LEEWAY_S, MAX_TOKEN, ServerClaims, UserClaims
+from knownas.keys.parts import MAX_TOKEN
+from knownas.keys.tokens import LEEWAY_S, ServerClaims, UserClaims
 
 Claims = UserClaims | ServerClaims
 
@@ -12,7 +13,7 @@ class VerifiedTokens:
     """At most `size` verified tokens, least recently used out first; held by hash, so no token can be read out of it.
 
     A hit says that the signature was right and the token has not expired. Whether its key still lives, and whether the
-    app by now requires `exp`, the caller asks. For one thread: the event loop's.
+    app by now requires `exp`, the caller asks. For one thread: the event loop's. Tokens go by their `token_hash`.
     """
 
     def __init__(self, size: int = 10_000) -> None:
@@ -23,11 +24,8 @@ class VerifiedTokens:
     def __len__(self) -> int:
         return len(self._claims)
 
-    def get(self, token: str, now_s: float) -> tuple[Claims, str] | None:
+    def get(self, digest: bytes, now_s: float) -> tuple[Claims, str] | None:
         """The claims and the key's id, or None when the token is unknown or past its expiry and leeway."""
-        if len(token) > MAX_TOKEN:
-            return None
-        digest = _digest_of(token)
         found = self._claims.get(digest)
         if found is None:
             return None
@@ -38,9 +36,8 @@ class VerifiedTokens:
         self._claims.move_to_end(digest)
         return found
 
-    def put(self, token: str, claims: Claims) -> None:
-        """Remember that `token` was verified and says `claims`."""
-        digest = _digest_of(token)
+    def put(self, digest: bytes, claims: Claims) -> None:
+        """Remember that the token with this hash was verified and says `claims`."""
         self._drop(digest)
         self._claims[digest] = (claims, claims.key_id)
         self._of_key.setdefault(claims.key_id, set()).add(digest)
@@ -62,5 +59,6 @@ class VerifiedTokens:
             del self._of_key[found[1]]
 
 
-def _digest_of(token: str) -> bytes:
-    return sha256(token.encode(errors="surrogatepass")).digest()
+def token_hash(token: str) -> bytes:
+    """What a token is remembered by. One that is too large to be verified is not read for it."""
+    return sha256(token.encode(errors="surrogatepass")).digest() if len(token) <= MAX_TOKEN else b""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from msgspec import structs
 
 from knownas.conflicts import RequestInfo
-from knownas.devices import DeviceInfo
+from knownas.devices import Device, DeviceInfo
 from knownas.devices.attach import attach
 from knownas.identities import Attach, Contest, Holder, Identity, IdentityAttached, IdentityTakenOver, TakeOver, decide
 from knownas.identities.normalise import normalise
@@ -43,8 +43,8 @@ async def log_in(
     email_key = normalise("email", claims.verified_email) if claims.verified_email else None
     found = await tx.sessions.situation(claims.external_id, email_key, info.guid if info else None, proof)
     visitor = found.visitor
-    email = await _decide_email(tx, claims, email_key, found, info, request)
-    former = await _former_owner(tx, found)
+    email = await _decide_email(tx, claims, email_key, found, info, request) if email_key is not None else None
+    former = await _former_owner(tx, found, found.device) if found.device else None
     devices, meeting = found.devices, None
     if visitor is not None:
         meeting = await meet(tx, found.known, visitor) if found.known else None
@@ -70,7 +70,7 @@ async def log_in(
     if isinstance(email, Contested):
         user = follow_policy(tx, email, user)
     elif email is not None and email_key is not None:
-        if any(not holder.owned for holder in found.holders):
+        if found.holders and not all(holder.owned for holder in found.holders):
             tx.identities.drop_claims("email", email_key)
         user = _give_email(tx, user, email, email_key, claims)
     device = None
@@ -78,7 +78,7 @@ async def log_in(
         if former is not None and former.id in (user.id, visitor.id if visitor else None):
             former = None
         device = attach(tx, user, info, found.device, former, first=not devices)
-        devices = [device, *(other for other in devices if other.guid != device.guid)]
+        devices = [device, *[other for other in devices if other.guid != device.guid]] if devices else [device]
     if authenticates:
         tx.emit(UserAuthenticated(user.id, user, device))
     return Access(user, devices, created=found.known is None and visitor is None)
@@ -87,14 +87,14 @@ async def log_in(
 async def _decide_email(
     tx: Transaction,
     claims: UserClaims,
-    key: str | None,
+    key: str,
     found: Situation,
     device: DeviceInfo | None,
     request: Callable[[], RequestInfo],
 ) -> EmailDecision:
     """What happens to the token's verified e-mail. Raises EmailContested where a contested one is refused (R7)."""
-    if key is None:
-        return None
+    if not found.holders:
+        return Attach()
     claimant = found.known or found.visitor
     # A visitor who is about to become one with the claimant does not contend with her.
     own = {user.id for user in (found.known, found.visitor) if user}
@@ -107,10 +107,9 @@ async def _decide_email(
     return decision if isinstance(decision, Attach | TakeOver) else None
 
 
-async def _former_owner(tx: Transaction, found: Situation) -> User | None:
+async def _former_owner(tx: Transaction, found: Situation, device: Device) -> User | None:
     """The user whom the device belonged to until now, when that was not the one who logs in."""
-    device = found.device
-    if device is None or (found.known is not None and device.user_id == found.known.id):
+    if found.known is not None and device.user_id == found.known.id:
         return None
     if found.visitor is not None and device.user_id == found.visitor.id:
         return found.visitor

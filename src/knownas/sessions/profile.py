@@ -15,4 +15,4 @@ def stated_profile(claims: UserClaims, typed: UserChanges) -> UserChanges:
     stated: dict[str, Any] = {"given_name": given_name, "surname": surname} if given_name else {}
     if claims.email:
         stated["email"] = claims.email[:MAX_NAME]
-    return structs.replace(typed, **stated)
+    return structs.replace(typed, **stated) if stated else typed

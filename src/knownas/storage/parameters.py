@@ -52,11 +52,19 @@ def many_rows(sql: str, width: int, count: int, *, whole: bool) -> str:
 def for_sqlite(sql: str) -> str:
     """`$1` as `?1`: SQLite would number `$1` by its first appearance, not by its digit.
 
-    Its functions that build and read JSON have other names.
+    Its functions that build and read JSON have other names. Blanks go, because the driver reads the whole text each
+    time to find its statement by.
     """
     for name, other in _JSON_FUNCTIONS.items():
         sql = sql.replace(f"{name}(", f"{other}(")
-    return PARAMETER.sub(r"?\1", sql)
+    return _BLANKS.sub(_shorter, PARAMETER.sub(r"?\1", sql)).strip()
+
+
+def _shorter(found: re.Match[str]) -> str:
+    return found["literal"] or ("," if found["comma"] else " ")
+
+
+_BLANKS: Final = re.compile(r"(?P<literal>'[^']*')|(?P<comma>\s*,\s*)|\s+")
 
 
 _JSON_FUNCTIONS: Final = {

@@ -41,10 +41,10 @@ class Sqlite:
         self._vault = vault
         self._synchronous = synchronous
         self._reader: apsw.Connection | None = None
+        self._reading: apsw.Cursor | None = None
         self._writer: Writer | None = None
         self._wake: Callable[[], None] = _nobody
         self._randomness = SystemRandomness()
-        self._writer_randomness = SystemRandomness()
         self.directory = Directory(self, vault)
 
     @property
@@ -69,11 +69,12 @@ class Sqlite:
         except _NOT_NOW as failure:
             raise Unavailable(f"The database file cannot be opened: {failure}") from failure
         self._reader.execute("PRAGMA query_only = 1")
+        self._reading = self._reader.cursor()
         await check_master_key(self, self._vault)
         self._writer = Writer(
             writing,
             self._connect(_CHECKPOINT_CACHE_KIB),
-            self._transaction,
+            self._transactions(writing),
             asyncio.get_running_loop(),
             lambda: self._wake(),
         )
@@ -84,7 +85,7 @@ class Sqlite:
             await asyncio.to_thread(self._writer.stop)
         if self._reader is not None:
             self._reader.close()
-        self._reader = self._writer = None
+        self._reader = self._reading = self._writer = None
 
     async def ping(self) -> None:
         """Return when the file can be read and writes are being taken."""
@@ -99,9 +100,9 @@ class Sqlite:
 
     async def rows(self, sql: str, *params: Any) -> Sequence[Row]:
         """All rows of a query outside any app."""
-        assert self._reader is not None, "start() comes first"  # noqa: S101
+        assert self._reading is not None, "start() comes first"  # noqa: S101
         try:
-            return self._reader.execute(for_sqlite(sql), params).fetchall()
+            return self._reading.execute(for_sqlite(sql), params).fetchall()
         except _NOT_NOW as failure:
             raise Unavailable("The database cannot be read at the moment") from failure
 
@@ -129,9 +130,10 @@ class Sqlite:
             return answer
         raise Unavailable("Too many others are changing the same records: try again")
 
-    def _transaction(self, connection: apsw.Connection, app: Binding) -> SqlTransaction:
-        unit = Unit(_On(connection), app.id, app.settings, now_ms(), self._writer_randomness)
-        return SqlTransaction(unit, self._vault)
+    def _transactions(self, writing: apsw.Connection) -> Callable[[Binding], SqlTransaction]:
+        """What opens a transaction in the writer's thread."""
+        reads, randomness = _On(writing), SystemRandomness()
+        return lambda app: SqlTransaction(Unit(reads, app.id, app.settings, now_ms(), randomness), self._vault)
 
     def _connect(self, cache_kib: int) -> apsw.Connection:
         connection = apsw.Connection(str(self._path), statementcachesize=500)
@@ -154,13 +156,13 @@ def _nobody() -> None:
 
 
 class _On:
-    """Reads on one connection (Reads)."""
+    """Reads on one connection (Reads), through one cursor: to make another for each costs more than some of them do."""
 
     __slots__ = ("_execute",)
     engine: Literal["sqlite", "postgresql"] = "sqlite"
 
     def __init__(self, connection: apsw.Connection) -> None:
-        self._execute = connection.execute
+        self._execute = connection.cursor().execute
 
     async def row(self, sql: str, *params: Any) -> Row | None:
         """The first row, all of them fetched: a half-read statement would pin an old snapshot."""

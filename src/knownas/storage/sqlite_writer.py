@@ -9,6 +9,8 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from itertools import chain
+from operator import attrgetter
 from typing import Any, Final
 
 import apsw
@@ -76,11 +78,12 @@ class Writer:
         self,
         connection: apsw.Connection,
         checkpointing: apsw.Connection,
-        transaction: Callable[[apsw.Connection, Binding], SqlTransaction],
+        transaction: Callable[[Binding], SqlTransaction],
         loop: asyncio.AbstractEventLoop,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._connection = connection
+        self._cursor = connection.cursor()
         self._checkpointing = checkpointing
         self._transaction = transaction
         self._loop = loop
@@ -245,7 +248,7 @@ class Writer:
         job.answer, job.failure, job.stale, job.erased = None, None, False, False
         if job.future.cancelled():
             return
-        tx = self._transaction(self._connection, job.app)
+        tx = self._transaction(job.app)
         try:
             job.answer = drive(job.verb(tx, *job.args, **job.kwargs))
         except _STORAGE_FAILURES:
@@ -263,7 +266,7 @@ class Writer:
         job.stale = tx.unit.stale
         job.erased = tx.unit.erased
         try:
-            flush(self._connection, tx.unit.plan(), apart=apart)
+            flush(self._cursor, tx.unit.plan(), apart=apart)
         except _STORAGE_FAILURES:
             raise
         except Exception as failure:
@@ -324,39 +327,42 @@ def drive(coroutine: Coroutine[Any, Any, Any]) -> Any:
     raise RuntimeError("a verb may await nothing but its transaction")
 
 
-def flush(connection: apsw.Connection, plan: list[Held], *, apart: bool) -> None:
+def flush(cursor: apsw.Cursor, plan: list[Held], *, apart: bool) -> None:
     """Run a unit's plan. With `apart` it is all of it or nothing; else a failure leaves what was written until then.
 
     A statement is whole by itself; only several of them need a savepoint. Raises LostRace when a statement that must
     touch a row finds none.
     """
-    runs = list(runs_of_rows(plan))
+    runs = runs_of_rows(plan)
     if not apart or len(runs) == 1:
-        _run(connection, plan, runs, apart=apart)
+        _run(cursor, plan, runs, apart=apart)
         return
-    connection.execute("SAVEPOINT unit")
+    cursor.execute("SAVEPOINT unit")
     try:
-        _run(connection, plan, runs, apart=apart)
+        _run(cursor, plan, runs, apart=apart)
     except BaseException:
-        if connection.in_transaction:  # a full disk has taken back everything already
-            connection.execute("ROLLBACK TO unit")
-            connection.execute("RELEASE unit")
+        if cursor.connection.in_transaction:  # a full disk has taken back everything already
+            cursor.execute("ROLLBACK TO unit")
+            cursor.execute("RELEASE unit")
         raise
-    connection.execute("RELEASE unit")
+    cursor.execute("RELEASE unit")
 
 
-def _run(connection: apsw.Connection, plan: list[Held], runs: list[tuple[int, int]], *, apart: bool) -> None:
-    returned: list[Any] = [None] * len(plan)
+def _run(cursor: apsw.Cursor, plan: list[Held], runs: list[tuple[int, int]], *, apart: bool) -> None:
+    returned: dict[int, Any] = {}
     for start, end in runs:
-        held, params = plan[start], plan[start].params
-        sql = held.sql
+        held = plan[start]
+        sql, params = held.sql, held.params
         if end - start > 1:
             sql = many_rows(sql, len(params), end - start, whole=apart)
-            params = tuple(value for one in plan[start:end] for value in one.params)
-        if any(one.refers for one in plan[start:end]):
+            params = tuple(chain.from_iterable(map(_params_of, plan[start:end])))
+        if returned and SeqOf in map(type, params):
             params = tuple(returned[value.write] if type(value) is SeqOf else value for value in params)
-        rows = connection.execute(for_sqlite(sql), params).fetchall()
-        if held.must and not connection.changes():
+        rows = cursor.execute(for_sqlite(sql), params).fetchall()
+        if held.must and not cursor.connection.changes():
             raise LostRace
         if rows:
             returned[start] = rows[0][0]
+
+
+_params_of: Final = attrgetter("params")

@@ -57,26 +57,12 @@ class NewApp(Struct, frozen=True):
 class SqlTransaction:
     """A Transaction (knownas.transaction) over one unit of work. Stores are made when they are asked for."""
 
-    __slots__ = ("_vault", "unit")
+    __slots__ = ("_vault", "app_id", "new_id", "now", "settings", "unit")
 
     def __init__(self, unit: Unit, vault: Vault) -> None:
         self.unit = unit
         self._vault = vault
-
-    @property
-    def app_id(self) -> str:
-        """The app this is bound to."""
-        return self.unit.app_id
-
-    @property
-    def settings(self) -> AppSettings:
-        """What the app chose."""
-        return self.unit.settings
-
-    @property
-    def now(self) -> int:
-        """Milliseconds since 1970."""
-        return self.unit.now
+        self.app_id, self.settings, self.now, self.new_id = unit.app_id, unit.settings, unit.now, unit.new_id
 
     @property
     def accounts(self) -> AccountRows:
@@ -177,10 +163,6 @@ class SqlTransaction:
     @property
     def deliveries(self) -> DeliveryRows:
         return DeliveryRows(self.unit, self._vault)
-
-    def new_id(self) -> str:
-        """A fresh id."""
-        return self.unit.new_id()
 
     def new_secret(self) -> str:
         """A fresh secret of 256 bits."""

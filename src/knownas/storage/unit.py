@@ -4,8 +4,8 @@ The plan is the same for both engines: a list of statements in which a later one
 returned. SQLite runs them one after the other, PostgreSQL as a single data-modifying CTE where it can.
 """
 
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import lru_cache, partial
 from typing import Any, Final, Literal, Protocol
 
 import msgspec
@@ -27,7 +27,7 @@ class Held(Struct, frozen=True):
     """A statement to run at the end. With `must` it has to touch a row, or the race is lost (LostRace).
 
     `ordered` says that it has to see what the statements before it did, so it cannot run beside them. `slight` says
-    that it is right whatever happened meanwhile, so it needs no guard; `refers`, that some parameter is a SeqOf.
+    that it is right whatever happened meanwhile, so it needs no guard.
     """
 
     sql: str
@@ -35,7 +35,6 @@ class Held(Struct, frozen=True):
     must: bool = False
     ordered: bool = False
     slight: bool = False
-    refers: bool = False
 
 
 class Patch:
@@ -92,6 +91,7 @@ class Unit:
         "events",
         "fresh",
         "held",
+        "new_id",
         "now",
         "patches",
         "pointers",
@@ -108,6 +108,7 @@ class Unit:
         self.settings = settings
         self.now = now
         self.randomness = randomness
+        self.new_id = partial(randomness.id, now)
         self.held: list[Held] = []
         self.fresh: dict[str, tuple[str, tuple[Any, ...]]] = {}
         self.patches: dict[str, Patch] = {}
@@ -190,15 +191,12 @@ class Unit:
         if self.engine == "postgresql":
             self.pointers.setdefault(user_id, revision)
 
-    def new_id(self) -> str:
-        """A fresh id."""
-        return self.randomness.id(self.now)
-
     @property
     def wrote(self) -> bool:
         """Whether anything is held."""
-        changes = any(patch.columns or patch.one_more for patch in self.patches.values())
-        return bool(self.held or self.fresh or self.events or changes)
+        if self.held or self.fresh or self.events:
+            return True
+        return any(patch.columns or patch.one_more for patch in self.patches.values())
 
     def plan(self) -> list[Held]:
         """All that is held, as statements in an order that locks users by id and numbers the events last."""
@@ -210,29 +208,34 @@ class Unit:
             numbers[stream] = told
         # A row that was only relied on is written too, so that its guard is asked, where there is anything to guard.
         weighty = bool(self.fresh or self.events) or not all(held.slight for held in self.held)
-        changed = {stream for stream, patch in self.patches.items() if patch.columns or patch.one_more or weighty}
-        for user_id, revision in sorted(self.shared.items()):
-            if user_id not in changed:
-                plan.append(Held(_STILL_AS_READ, (self.app_id, user_id, revision), must=True))
+        changed: set[str] = set()
+        if self.patches:
+            changed = {stream for stream, patch in self.patches.items() if patch.columns or patch.one_more or weighty}
+        if self.shared:
+            plan += self._guards(self.shared, changed)
         for stream in sorted(changed | (self.events.keys() - self.fresh.keys())):
             numbers[stream] = SeqOf(len(plan))
             plan.append(self._update(stream, len(self.events.get(stream, ()))))
         # Behind the rows of those who are there, as whoever parts them writes the two.
-        plan += [
-            Held(_STILL_AS_READ, (self.app_id, user_id, revision), must=True)
-            for user_id, revision in sorted(self.pointers.items())
-            if weighty and user_id not in changed
-        ]
+        if weighty and self.pointers:
+            plan += self._guards(self.pointers, changed)
         plan += self.held
         for stream, events in self.events.items():
-            number = numbers[stream]
-            for place, event in enumerate(events, 1):  # in order, for who replays them
+            number, back = numbers[stream], len(events)
+            for event in events:  # in order, for who replays them
+                back -= 1
                 body = _encode(event).decode()
-                kind = _tag_of(type(event))
-                back = len(events) - place
-                params = (self.app_id, stream, number, back, self.new_id(), kind, body, self.now)
-                plan.append(Held(INSERT_EVENT, params, refers=type(number) is SeqOf))
+                params = (self.app_id, stream, number, back, self.new_id(), _tag_of(type(event)), body, self.now)
+                plan.append(Held(INSERT_EVENT, params))
         return plan
+
+    def _guards(self, revisions: dict[str, int], changed: set[str]) -> list[Held]:
+        """Have the race lost when any of these users has another revision by now; who is changed is guarded anyway."""
+        return [
+            Held(_STILL_AS_READ, (self.app_id, user_id, revisions[user_id]), must=True)
+            for user_id in sorted(revisions)
+            if user_id not in changed
+        ]
 
     def _update(self, stream: str, told: int) -> Held:
         """One UPDATE for all that changes in a row. It finds none when the row is gone or merged away by now."""
@@ -260,17 +263,19 @@ class Unit:
             raise RuntimeError("a verb reads first and writes last: this read would not see the writes held so far")
 
 
-def runs_of_rows(plan: list[Held]) -> Iterator[tuple[int, int]]:
+def runs_of_rows(plan: list[Held]) -> list[tuple[int, int]]:
     """From where to where in the plan one statement will do: a row more costs less than a statement more."""
-    start = 0
-    while start < len(plan):
-        end, held = start + 1, plan[start]
-        if not held.must:
-            last = min(len(plan), start + ROWS_AT_ONCE)
-            while end < last and plan[end].sql is held.sql and row_of(held.sql):
+    runs: list[tuple[int, int]] = []
+    start, count = 0, len(plan)
+    while start < count:
+        end, sql = start + 1, plan[start].sql
+        if end < count and plan[end].sql is sql and not plan[start].must and row_of(sql):
+            last = min(count, start + ROWS_AT_ONCE)
+            while end < last and plan[end].sql is sql:
                 end += 1
-        yield start, end
+        runs.append((start, end))
         start = end
+    return runs
 
 
 ROWS_AT_ONCE: Final = 100

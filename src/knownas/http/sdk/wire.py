@@ -1,6 +1,5 @@
 """App users, clients and settings as SDKs spell them (facts on the SDK protocol, sections 1.3 to 1.5)."""
 
-from itertools import islice
 from typing import Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
@@ -94,53 +93,66 @@ def cut(info: dict[str, Any] | None) -> dict[str, Any] | None:
     """Flat, short and bounded: the entries that are plain values, and of long texts the beginning."""
     if info is None:
         return None
-    plain = ((name, value) for name, value in info.items() if isinstance(value, (str, int, float)))
-    return {
-        name[:64]: value[:INFO_CHARACTERS] if type(value) is str else value
-        for name, value in islice(plain, INFO_ENTRIES)
-    }
+    short: dict[str, Any] = {}
+    for name, value in info.items():
+        if isinstance(value, str):
+            short[name[:64]] = value[:INFO_CHARACTERS]
+        elif isinstance(value, (int, float)):
+            short[name[:64]] = value
+        else:
+            continue
+        if len(short) == INFO_ENTRIES:
+            break
+    return short
 
 
-def client(device: Device) -> dict[str, Any]:
+class Client(Struct, rename="camel"):
     """One of the user's devices, as `clients` lists them. Push tokens stay on the server."""
-    return {
-        "id": device.guid,
-        "platform": device.platform,
-        "integrationId": device.integration_id,
-        "status": device.status,
-        "active": device.status == "active",
-        "lastSeen": iso(device.last_seen),
-        "linkedAt": iso(device.created_at),
-        "info": device.info or {},
-        "appVersion": device.app_version,
-    }
+
+    id: str
+    platform: str
+    integration_id: str | None
+    status: str
+    active: bool
+    last_seen: str
+    linked_at: str
+    info: dict[str, Any]
+    app_version: str | None
 
 
-def app_user(user: User, devices: list[Device]) -> dict[str, Any]:
+def client(device: Device) -> Client:
+    """The device on the wire."""
+    return Client(
+        device.guid, device.platform, device.integration_id, device.status, device.status == "active",
+        iso(device.last_seen), iso(device.created_at), device.info or {}, device.app_version,
+    )  # fmt: skip
+
+
+class AppUser(Struct, rename="camel", omit_defaults=True):
     """`appUser`. An unknown field is left out; `userId` is the external id."""
-    body: dict[str, Any] = {"_id": user.id}
-    optional = {
-        "userId": user.external_id,
-        "givenName": user.given_name,
-        "surname": user.surname,
-        "email": user.email,
-        "avatarUrl": user.avatar_url,
-        "locale": user.locale,
-    }
-    body |= {name: value for name, value in optional.items() if value is not None}
-    if user.signed_up_at is not None:
-        body["signedUpAt"] = iso(user.signed_up_at)
-    body["properties"] = user.metadata
-    body["conversationStarted"] = False
-    body["hasPaymentInfo"] = False
-    body["clients"] = [client(device) for device in devices]
-    body["pendingClients"] = []
-    return body
+
+    id: str = field(name="_id")
+    clients: list[Client]
+    properties: dict[str, Any]
+    conversation_started: bool
+    has_payment_info: bool
+    pending_clients: tuple[Client, ...]
+    user_id: str | None = None
+    given_name: str | None = None
+    surname: str | None = None
+    email: str | None = None
+    avatar_url: str | None = None
+    locale: str | None = None
+    signed_up_at: str | None = None
 
 
-def settings() -> dict[str, Any]:
-    """`settings`: how often to send the profile, and whether to connect for realtime events."""
-    return {"realtime": REALTIME, "profile": PROFILE, "typing": {"enabled": True}}
+def app_user(user: User, devices: list[Device]) -> AppUser:
+    """The user on the wire, with her devices as the clients that they are to SDKs."""
+    signed_up_at = None if user.signed_up_at is None else iso(user.signed_up_at)
+    return AppUser(
+        user.id, [client(device) for device in devices], user.metadata, False, False, (), user.external_id,
+        user.given_name, user.surname, user.email, user.avatar_url, user.locale, signed_up_at,
+    )  # fmt: skip
 
 
 def state(user: User, devices: list[Device]) -> dict[str, Any]:
@@ -149,7 +161,7 @@ def state(user: User, devices: list[Device]) -> dict[str, Any]:
         "appUser": app_user(user, devices),
         "conversations": [],
         "conversationsPagination": {"hasMore": False},
-        "settings": settings(),
+        "settings": SETTINGS,
     }
 
 
@@ -163,3 +175,5 @@ def access(access: Access) -> dict[str, Any]:
 
 REALTIME: Final = {"enabled": False, "retryInterval": 15, "maxConnectionAttempts": 3, "connectionDelay": 10}
 PROFILE: Final = {"enabled": True, "uploadInterval": 60}
+SETTINGS: Final = {"realtime": REALTIME, "profile": PROFILE, "typing": {"enabled": True}}
+"""How often to send the profile, and whether to connect for realtime events."""
