@@ -5,7 +5,7 @@ The browser names itself and a proxy names the address, so all of this helps an 
 
 import ipaddress
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, Protocol
 
 from msgspec import Struct
@@ -33,11 +33,13 @@ class Places(Protocol):
         ...
 
 
-class Surroundings(Struct, frozen=True):
+class Surroundings:
     """Whose word is taken for an address, and where places are looked up, if anywhere."""
 
-    trusted_proxies: tuple[Network, ...] = ()
-    places: Places | None = None
+    def __init__(self, trusted_proxies: tuple[Network, ...] = (), places: Places | None = None) -> None:
+        self.trusted_proxies = trusted_proxies
+        self.places = places
+        self.address_of = lru_cache(maxsize=REMEMBERED)(partial(address_of, trusted=trusted_proxies))
 
 
 def proxies_of(text: str) -> tuple[Network, ...]:
@@ -55,23 +57,40 @@ def request_info(call: Call, device: DeviceInfo | None) -> RequestInfo:
     surroundings = call.services.surroundings
     forwarded = ",".join(value.decode("latin-1") for name, value in call.scope["headers"] if name == b"x-forwarded-for")
     peer = call.scope.get("client")
-    address = address_of(peer[0] if peer else None, forwarded, surroundings.trusted_proxies)
+    address = surroundings.address_of(peer[0] if peer else None, forwarded)
     own = device.info if device is not None and device.info is not None else {}
     header = (call.header(b"user-agent") or b"").decode("latin-1")
-    agent = _text(own.get("userAgent"), AGENT_CHARACTERS) or _text(header, AGENT_CHARACTERS)
-    looks = parse_agent(agent) if agent else Looks()
+    agent, looks = _looks_of(header, *map(own.get, _OWN))
     return RequestInfo(
         address=address,
-        user_agent=_text(header, AGENT_CHARACTERS) or agent,
-        device_name=_text(own.get("devicePlatform")) or looks.device_name,
+        user_agent=agent,
+        device_name=looks.device_name,
         device_type=looks.device_type or _type_of_platform(device),
-        os=_named(_text(own.get("os")), _text(own.get("osVersion"))) or looks.os,
-        browser=_named(_text(own.get("browser")), _text(own.get("browserVersion"))) or looks.browser,
-        place=place_of(surroundings.places, address),
+        os=looks.os,
+        browser=looks.browser,
+        place=place_of(surroundings.places, address) if surroundings.places is not None else None,
     )
 
 
+_OWN: Final = ("userAgent", "devicePlatform", "os", "osVersion", "browser", "browserVersion")
+
+
 @lru_cache(maxsize=REMEMBERED)
+def _looks_of(
+    header: str, agent: object, name: object, os: object, os_version: object, browser: object, browser_version: object
+) -> "tuple[str | None, Looks]":
+    """The user agent, and what a device looks like by it; what the device says of itself goes before."""
+    sent, own = _text(header, AGENT_CHARACTERS), _text(agent, AGENT_CHARACTERS)
+    read = own or sent
+    looks = parse_agent(read) if read else Looks()
+    return sent or own, Looks(
+        device_name=_text(name) or looks.device_name,
+        device_type=looks.device_type,
+        os=_named(_text(os), _text(os_version)) or looks.os,
+        browser=_named(_text(browser), _text(browser_version)) or looks.browser,
+    )
+
+
 def address_of(peer: str | None, forwarded: str, trusted: tuple[Network, ...]) -> str | None:
     """The caller's address: the peer's, or the last in X-Forwarded-For that no trusted proxy has.
 

@@ -114,10 +114,11 @@ def decide(claimant: str | None, holders: Sequence[Holder]) -> Attach | Keep | T
 
     Somebody else's ownership always stands; a mere claim always yields.
     """
-    others = sorted(holder.user_id for holder in holders if holder.owned and holder.user_id != claimant)
+    owners = [holder.user_id for holder in holders if holder.owned]
+    others = [owner for owner in owners if owner != claimant]
     if others:
-        return Contest(others[0])
-    if any(holder.owned for holder in holders):
+        return Contest(min(others))
+    if owners:
         return Keep()
     former = {holder.user_id for holder in holders} - {claimant}
     return TakeOver(tuple(sorted(former))) if former else Attach()

@@ -47,7 +47,7 @@ async def contested_email(
     if known is not None:
         whole = await tx.users.by_id(known.id)
         known = structs.replace(known, identities=whole.identities) if whole else known
-    requested = _requested(tx, claims, known, Identity("", "email", email, key, True, "sso", claims.key_id, tx.now))
+    requested = _requested(tx, claims, known, email, key)
     claim = Claim("email", email, key, claims.external_id, known, requested, claims.key_id, device, request)
     if tx.settings.conflict_policy == "reject":
         claimant = known or found.visitor
@@ -74,11 +74,10 @@ def follow_policy(tx: Transaction, contested: Contested, user: User) -> User:
     return structs.replace(user, identities=(*user.identities, wanted))
 
 
-def _requested(tx: Transaction, claims: UserClaims, known: User | None, email: Identity) -> User:
+def _requested(tx: Transaction, claims: UserClaims, known: User | None, email: str, key: str) -> User:
     """The claimant with the requested change applied; one who does not exist has an id that nobody will find."""
     changes = stated_profile(claims, UserChanges())
-    if known is None:
-        made = user_of(tx, claims.external_id, changes, authenticated=True)
-        return structs.replace(made, identities=(structs.replace(email, user_id=made.id),))
-    changed = structs.replace(known, **differences(known, changes))
-    return structs.replace(changed, identities=(*known.identities, structs.replace(email, user_id=known.id)))
+    user = known or user_of(tx, claims.external_id, changes, authenticated=True)
+    wanted = Identity(user.id, "email", email, key, True, "sso", claims.key_id, tx.now)
+    altered = differences(user, changes) if known else {}
+    return structs.replace(user, **altered, identities=(*user.identities, wanted))

@@ -95,12 +95,11 @@ async def _decide_email(
     """What happens to the token's verified e-mail. Raises EmailContested where a contested one is refused (R7)."""
     if not found.holders:
         return Attach()
-    claimant = found.known or found.visitor
-    # A visitor who is about to become one with the claimant does not contend with her.
-    own = {user.id for user in (found.known, found.visitor) if user}
-    holders = [
-        Holder(claimant.id, holder.owned) if claimant and holder.user_id in own else holder for holder in found.holders
-    ]
+    claimant, holders = found.known or found.visitor, found.holders
+    if claimant is not None:
+        # A visitor who is about to become one with the claimant does not contend with her.
+        own = {user.id for user in (found.known, found.visitor) if user}
+        holders = [Holder(claimant.id, holder.owned) if holder.user_id in own else holder for holder in holders]
     decision = decide(claimant.id if claimant else None, holders)
     if isinstance(decision, Contest):
         return await contested_email(tx, decision, claims, key, found, device, request())
