@@ -43,10 +43,12 @@ INSERT: Final = """
 EVIDENCE: Final = """
     SELECT number, asserted_by, outcome, device_guid, platform, info, seen_at FROM conflict_evidence
     WHERE app_id = $1 AND case_id = $2 ORDER BY number"""
-ADD_EVIDENCE: Final = """
+FIRST_EVIDENCE: Final = """
     INSERT INTO conflict_evidence (app_id, case_id, slot, number, asserted_by, outcome, device_guid, platform, info,
         seen_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"""
+ADD_EVIDENCE: Final = f"""
+    {FIRST_EVIDENCE}
     ON CONFLICT (app_id, case_id, slot) DO UPDATE SET number = excluded.number, asserted_by = excluded.asserted_by,
         outcome = excluded.outcome, device_guid = excluded.device_guid, platform = excluded.platform,
         info = excluded.info, seen_at = excluded.seen_at
@@ -157,11 +159,15 @@ class ConflictRows:
         self._unit.fresh[case.id] = (fresh[0], tuple(params))
 
     def add_evidence(self, case_id: str, evidence: Evidence) -> None:
-        """Hold the attempt, in its slot; it loses its race when another attempt has its number."""
+        """Hold the attempt, in its slot; it loses its race when another attempt has its number.
+
+        A case that this unit makes has no attempt yet, and another that makes it too loses its race by the case.
+        """
+        fresh = case_id in self._unit.fresh
         self._unit.hold(
-            ADD_EVIDENCE, case_id, slot_of(evidence.number), evidence.number, evidence.asserted_by, evidence.outcome,
-            evidence.device_guid, evidence.platform, msgspec.json.encode(evidence.info).decode(), evidence.seen_at,
-            must=True,
+            FIRST_EVIDENCE if fresh else ADD_EVIDENCE, case_id, slot_of(evidence.number), evidence.number,
+            evidence.asserted_by, evidence.outcome, evidence.device_guid, evidence.platform,
+            msgspec.json.encode(evidence.info).decode(), evidence.seen_at, must=not fresh,
         )  # fmt: skip
 
 
