@@ -1,5 +1,6 @@
 """What is known of a request, from its peer, its proxies, its device and a real database of places."""
 
+import tracemalloc
 from pathlib import Path
 from typing import Any, cast
 
@@ -115,6 +116,20 @@ async def test_what_a_stranger_sends_is_bounded_and_printable(world: World) -> N
     device = DeviceInfo("guid", "web", None, {"os": "\n" * 10, "devicePlatform": 7, "browser": "b" * 999})
     info = asks_about(call_of(world, {}), device)()
     assert (info.os, info.device_name, len(info.browser or "")) == (None, None, 128)
+
+
+async def test_long_headers_do_not_fill_the_memory(world: World) -> None:
+    """What is remembered of 1,000 requests whose headers have 60 kB each."""
+    surroundings = Surroundings(LOOPBACK)
+    tracemalloc.start()
+    try:
+        for number in range(1000):
+            long = f"{number}" + "x" * 60_000
+            asks_about(call_of(world, {"user-agent": long, "x-forwarded-for": long}, surroundings=surroundings), None)()
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 10_000_000
 
 
 async def test_nothing_is_parsed_for_a_login_that_contests_nothing(world: World) -> None:

@@ -57,10 +57,11 @@ def request_info(call: Call, device: DeviceInfo | None) -> RequestInfo:
     surroundings = call.services.surroundings
     forwarded = ",".join(value.decode("latin-1") for name, value in call.scope["headers"] if name == b"x-forwarded-for")
     peer = call.scope.get("client")
-    address = surroundings.address_of(peer[0] if peer else None, forwarded)
+    # Cut before they are remembered: a stranger's headers do not get to fill the memory.
+    address = surroundings.address_of(peer[0] if peer else None, forwarded[-FORWARDED_CHARACTERS:])
     own = device.info if device is not None and device.info is not None else {}
     header = (call.header(b"user-agent") or b"").decode("latin-1")
-    agent, looks = _looks_of(header, *map(own.get, _OWN))
+    agent, looks = looks_of(header[:AGENT_CHARACTERS], *map(own.get, _OWN))
     return RequestInfo(
         address=address,
         user_agent=agent,
@@ -76,7 +77,7 @@ _OWN: Final = ("userAgent", "devicePlatform", "os", "osVersion", "browser", "bro
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _looks_of(
+def looks_of(
     header: str, agent: object, name: object, os: object, os_version: object, browser: object, browser_version: object
 ) -> "tuple[str | None, Looks]":
     """The user agent, and what a device looks like by it; what the device says of itself goes before."""
@@ -99,7 +100,7 @@ def address_of(peer: str | None, forwarded: str, trusted: tuple[Network, ...]) -
     address = _address(peer or "")
     if address is None:
         return None
-    for entry in reversed(forwarded[-FORWARDED_CHARACTERS:].split(",")):
+    for entry in reversed(forwarded.split(",")):
         if not any(address in network for network in trusted):
             break
         before = _address(entry)
