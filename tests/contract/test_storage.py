@@ -404,6 +404,20 @@ async def test_a_device_that_changes_hands_twice_at_once_signs_everybody_else_ou
     await check_what_always_holds(world)
 
 
+async def test_a_login_finds_room_for_her_device_on_its_own_page(world_on_postgres: World) -> None:
+    """Else each login of a known user would also write both indexes of her device."""
+    world = world_on_postgres
+    people = [(claims(f"u{number}"), device(f"{number:032x}")) for number in range(100)]
+    for claimed, info in people:
+        await world.log_in(claimed, info)
+    where = "SELECT guid, split_part(CAST(ctid AS TEXT), ',', 1) FROM devices"
+    before = dict(map(tuple, await world.database.rows(where)))
+    for claimed, info in people:
+        await world.log_in(claimed, info)
+    assert len(set(before.values())) > 1
+    assert dict(map(tuple, await world.database.rows(where))) == before
+
+
 async def test_a_session_begun_meanwhile_on_the_device_ends_when_somebody_takes_it(world_on_postgres: World) -> None:
     """R6.6"""
     world = world_on_postgres
