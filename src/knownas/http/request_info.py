@@ -69,7 +69,7 @@ def request_info(call: Call, device: DeviceInfo | None) -> RequestInfo:
         device_type=looks.device_type or _type_of_platform(device),
         os=looks.os,
         browser=looks.browser,
-        place=place_of(surroundings.places, address) if surroundings.places is not None else None,
+        place=place_of(surroundings.places, address),
     )
 
 

@@ -4,13 +4,11 @@ The algorithm and the key come from the key's record, never from the token (RFC 
 once (parts.py); of PyJWT's JWS layer its algorithms check the signature.
 """
 
-import hmac
 import re
 from typing import Any, Final
 
 import jwt
 from jwt.algorithms import Algorithm as Verifier
-from jwt.algorithms import HMACAlgorithm
 from msgspec import Struct
 
 from knownas.keys import MIN_SECRET_BYTES, Algorithm, Key, Scope, WeakKey, check_public_key
@@ -33,21 +31,7 @@ _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
-class _Hs256(HMACAlgorithm):
-    """PyJWT's, for keys that are made ready once: what to compare with is made by a copy of the prepared key."""
-
-    def prepare_key(self, key: str | bytes) -> hmac.HMAC:  # type: ignore[override]
-        return hmac.new(super().prepare_key(key), digestmod="sha256")
-
-    def sign(self, msg: bytes, key: hmac.HMAC) -> bytes:  # type: ignore[override]
-        signing = key.copy()
-        signing.update(msg)
-        return signing.digest()
-
-
 _JWS: Final = jwt.PyJWS()
-_JWS.unregister_algorithm("HS256")
-_JWS.register_algorithm("HS256", _Hs256(HMACAlgorithm.SHA256))
 
 
 class UserClaims(Struct, frozen=True):
@@ -162,7 +146,7 @@ def _times(body: dict[str, Any], now_s: float, require_exp: bool) -> tuple[float
             raise TokenRefused("jwt.exp.missing")
     elif now_s >= expires_at + LEEWAY_S:
         raise TokenRefused("jwt.exp.expired")
-    not_before = _time(body, "nbf") if "nbf" in body else None
+    not_before = _time(body, "nbf")
     if not_before is not None and now_s < not_before - LEEWAY_S:
         raise TokenRefused("jwt.nbf.future")
     issued_at = _time(body, "iat")

@@ -70,7 +70,7 @@ async def log_in(
     if isinstance(email, Contested):
         user = follow_policy(tx, email, user)
     elif email is not None and email_key is not None:
-        if found.holders and not all(holder.owned for holder in found.holders):
+        if not all(holder.owned for holder in found.holders):
             tx.identities.drop_claims("email", email_key)
         user = _give_email(tx, user, email, email_key, claims)
     device = None
@@ -78,7 +78,7 @@ async def log_in(
         if former is not None and former.id in (user.id, visitor.id if visitor else None):
             former = None
         device = attach(tx, user, info, found.device, former, first=not devices)
-        devices = [device, *[other for other in devices if other.guid != device.guid]] if devices else [device]
+        devices = [device, *[other for other in devices if other.guid != device.guid]]
     if authenticates:
         tx.emit(UserAuthenticated(user.id, user, device))
     return Access(user, devices, created=found.known is None and visitor is None)
@@ -93,8 +93,6 @@ async def _decide_email(
     request: Callable[[], RequestInfo],
 ) -> EmailDecision:
     """What happens to the token's verified e-mail. Raises EmailContested where a contested one is refused (R7)."""
-    if not found.holders:
-        return Attach()
     claimant, holders = found.known or found.visitor, found.holders
     if claimant is not None:
         # A visitor who is about to become one with the claimant does not contend with her.

@@ -1,27 +1,25 @@
 """Compose a plan into one PostgreSQL statement, so that a unit of work costs one round trip and no BEGIN or COMMIT."""
 
 import re
-from itertools import chain
-from operator import attrgetter
 from typing import Any, Final
 
 from knownas.storage.parameters import PARAMETER
-from knownas.storage.unit import Held, SeqOf
+from knownas.storage.unit import Held, SeqOf, params_of
 
 _composed: Final[dict[tuple[tuple[str, bool, tuple[tuple[int, int], ...]], ...], str]] = {}
 _COMPOSED_AT_MOST: Final = 2000
 
 
-def compose(plan: list[Held]) -> tuple[str, list[Any]]:
+def compose(plan: list[Held]) -> tuple[str, tuple[Any, ...]]:
     """The plan as one statement and its parameters.
 
     Each statement becomes a data-modifying CTE `w0`, `w1` and so on. A statement that must touch a row is divided by:
     one over the count of its rows, so that none means division by zero and nothing of the whole is written.
     """
-    params: list[Any] = list(chain.from_iterable(map(_params_of, plan)))
+    params = params_of(plan)
     if SeqOf in map(type, params):
         shape = tuple([(held.sql, held.must, _references(held)) for held in plan])
-        params = [value for value in params if type(value) is not SeqOf]
+        params = tuple([value for value in params if type(value) is not SeqOf])
     else:
         shape = tuple([(held.sql, held.must, ()) for held in plan])
     sql = _composed.get(shape)
@@ -35,9 +33,6 @@ def compose(plan: list[Held]) -> tuple[str, list[Any]]:
 def _references(held: Held) -> tuple[tuple[int, int], ...]:
     """Where the parameters refer to an earlier statement's `seq`: position and statement."""
     return tuple([(at, value.write) for at, value in enumerate(held.params) if type(value) is SeqOf])
-
-
-_params_of: Final = attrgetter("params")
 
 
 def _text(plan: list[Held]) -> str:

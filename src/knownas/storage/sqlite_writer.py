@@ -9,8 +9,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from itertools import chain
-from operator import attrgetter
 from typing import Any, Final
 
 import apsw
@@ -19,7 +17,7 @@ from knownas.database import Binding
 from knownas.errors import DomainError, LostRace, Unavailable
 from knownas.storage.parameters import for_sqlite, many_rows
 from knownas.storage.transaction import SqlTransaction
-from knownas.storage.unit import Held, SeqOf, runs_of_rows
+from knownas.storage.unit import Held, SeqOf, params_of, runs_of_rows
 
 GROUP: Final = 64
 WAITING_AT_MOST: Final = 4096
@@ -355,7 +353,7 @@ def _run(cursor: apsw.Cursor, plan: list[Held], runs: list[tuple[int, int]], *, 
         sql, params = held.sql, held.params
         if end - start > 1:
             sql = many_rows(sql, len(params), end - start, whole=apart)
-            params = tuple(chain.from_iterable(map(_params_of, plan[start:end])))
+            params = params_of(plan[start:end])
         if returned and SeqOf in map(type, params):
             params = tuple(returned[value.write] if type(value) is SeqOf else value for value in params)
         rows = cursor.execute(for_sqlite(sql), params).fetchall()
@@ -363,6 +361,3 @@ def _run(cursor: apsw.Cursor, plan: list[Held], runs: list[tuple[int, int]], *, 
             raise LostRace
         if rows:
             returned[start] = rows[0][0]
-
-
-_params_of: Final = attrgetter("params")

@@ -6,6 +6,8 @@ returned. SQLite runs them one after the other, PostgreSQL as a single data-modi
 
 from collections.abc import Sequence
 from functools import lru_cache, partial
+from itertools import chain
+from operator import attrgetter
 from typing import Any, Final, Literal, Protocol
 
 import msgspec
@@ -208,9 +210,7 @@ class Unit:
             numbers[stream] = told
         # A row that was only relied on is written too, so that its guard is asked, where there is anything to guard.
         weighty = bool(self.fresh or self.events) or not all(held.slight for held in self.held)
-        changed: set[str] = set()
-        if self.patches:
-            changed = {stream for stream, patch in self.patches.items() if patch.columns or patch.one_more or weighty}
+        changed = {stream for stream, patch in self.patches.items() if patch.columns or patch.one_more or weighty}
         if self.shared:
             plan += self._guards(self.shared, changed)
         for stream in sorted(changed | (self.events.keys() - self.fresh.keys())):
@@ -261,6 +261,11 @@ class Unit:
     def _still_reading(self) -> None:
         if self.held or self.fresh or self.patches:
             raise RuntimeError("a verb reads first and writes last: this read would not see the writes held so far")
+
+
+def params_of(plan: list[Held]) -> tuple[Any, ...]:
+    """The parameters of these statements, one after the other."""
+    return tuple(chain.from_iterable(map(attrgetter("params"), plan)))
 
 
 def runs_of_rows(plan: list[Held]) -> list[tuple[int, int]]:

@@ -44,10 +44,7 @@ class ProfileBody(Struct, rename="camel"):
     properties: Metadata | None | UnsetType = UNSET
 
     def changes(self) -> UserChanges:
-        """The same for the core. Most requests state nothing."""
-        stated = (self.given_name, self.surname, self.email, self.avatar_url, self.locale, self.signed_up_at)
-        if self.properties is UNSET and stated == _NOTHING:
-            return UserChanges()
+        """The same for the core."""
         return UserChanges(
             given_name=_or_none(self.given_name),
             surname=_or_none(self.surname),
@@ -86,9 +83,6 @@ class LogoutBody(Struct):
     """The body of `logout`."""
 
     client: ClientReference = field(default_factory=ClientReference)
-
-
-_NOTHING: Final = (UNSET,) * 6
 
 
 def _or_none(text: str | None | UnsetType) -> str | None | UnsetType:
