@@ -9,14 +9,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
 
 import asyncpg
 
 from knownas.errors import Unavailable
 
+T = TypeVar("T")
 WAIT_S: Final = 5.0
 WAITING_AT_MOST: Final = 4096
+UNREACHABLE: Final = (
+    OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.DiskFullError,
+    asyncpg.InternalClientError,
+    asyncpg.ReadOnlySQLTransactionError,
+)  # fmt: skip
 
 
 class Connections:
@@ -35,6 +43,23 @@ class Connections:
     def waiting(self) -> int:
         """How many wait for a connection."""
         return len(self._waiting)
+
+    async def use(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+        """Do something with a connection of one's own. Raises Unavailable when the server is not there."""
+        try:
+            connection = await self.take()
+        except UNREACHABLE as failure:
+            raise Unavailable("PostgreSQL cannot be reached at the moment") from failure
+        try:
+            return await work(connection)
+        except UNREACHABLE as failure:
+            connection.terminate()
+            raise Unavailable("PostgreSQL cannot be reached at the moment") from failure
+        except asyncio.CancelledError:
+            connection.terminate()  # it may be in the middle of a statement
+            raise
+        finally:
+            self.give_back(connection)
 
     async def take(self) -> asyncpg.Connection:
         """A connection for the caller alone, to be given back. Raises Unavailable, and what connecting raises."""

@@ -1,15 +1,16 @@
 """PostgreSQL: reads as they come, one data-modifying CTE for all that a verb holds.
 
 A verb's reads are single statements outside any transaction; what it decided on is guarded in the write itself: by
-unique indexes and by statements that must touch a row. So most logins cost two round trips, and a lost race is seen
-as an error of the write and the verb is run again. Why: docs/decisions/0003-two-engines-one-source-of-statements.md.
+unique indexes and by statements that must touch a row. So a lost race is seen as an error of the write and the verb
+is run again. Most logins cost two round trips, which they share with whoever asks the same just then (groups.py).
+Why: docs/decisions/0003-two-engines-one-source-of-statements.md.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal, cast
 
 import asyncpg
@@ -18,14 +19,17 @@ from knownas.database import Binding, P, T, Verb
 from knownas.errors import DomainError, LostRace, Unavailable
 from knownas.storage import migrate
 from knownas.storage.chance import SystemRandomness, now_ms
-from knownas.storage.connections import Connections
+from knownas.storage.connections import UNREACHABLE, Connections
 from knownas.storage.cte import compose, telling
 from knownas.storage.directory import Directory, check_master_key
+from knownas.storage.groups import LOCK_TIMEOUT, Groups
 from knownas.storage.transaction import RACES, NewApp, SqlTransaction, refuse_writes
-from knownas.storage.unit import Held, Row, SeqOf, Unit
+from knownas.storage.unit import Held, Reads, Row, SeqOf, Unit
 from knownas.storage.vault import Vault
 
-CONNECTIONS: Final = 16
+# Together as many as six workers may have at the server's default of 100.
+CONNECTIONS: Final = 12
+GROUP_CONNECTIONS: Final = 4
 OPTIMISTIC: Final = 3
 """How many races a verb may lose before it queues up behind the others who do."""
 TAKE_TURN: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
@@ -50,12 +54,6 @@ LOOK_AFTER_WRITES: Final = (50, 500)
 GROWN: Final = """
     SELECT quote_ident(schemaname) || '.' || quote_ident(relname) FROM pg_stat_user_tables
     WHERE schemaname = current_schema() AND n_mod_since_analyze >= greatest(50, n_live_tup / 2) ORDER BY 1"""
-_UNREACHABLE: Final = (
-    OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.DiskFullError,
-    asyncpg.InternalClientError,
-    asyncpg.ReadOnlySQLTransactionError,
-)  # fmt: skip
 # DivisionByZero is how a composed statement says that a row it must touch was not there (cte.py).
 _log = logging.getLogger(__name__)
 _RACE_LOST: Final = (
@@ -72,13 +70,10 @@ class Postgres:
 
     def __init__(self, url: str, vault: Vault) -> None:
         self._vault = vault
-        self._connections = Connections(
-            url,
-            CONNECTIONS,
-            statement_cache_size=1000,
-            max_cached_statement_lifetime=0,
-            server_settings=KEYED_PLANS,
-        )
+        options = {"statement_cache_size": 1000, "max_cached_statement_lifetime": 0}
+        self._connections = Connections(url, CONNECTIONS, server_settings=KEYED_PLANS, **options)
+        grouped = {**KEYED_PLANS, "lock_timeout": LOCK_TIMEOUT}
+        self._groups = Groups(Connections(url, GROUP_CONNECTIONS, server_settings=grouped, **options), self.row)
         self._randomness = SystemRandomness()
         self._writes = 0
         self._wake: Callable[[], None] | None = None
@@ -87,8 +82,8 @@ class Postgres:
 
     @property
     def waiting_writes(self) -> int:
-        """Callers that wait for a connection."""
-        return self._connections.waiting
+        """Callers that wait for a connection, or for the answer to what they share one for."""
+        return self._connections.waiting + self._groups.waiting
 
     def on_events(self, wake: Callable[[], None]) -> None:
         """Have `wake` called whenever this process has committed events."""
@@ -102,7 +97,7 @@ class Postgres:
         """Connect and bring the schema up to date."""
         try:
             connection = await self._connections.take()
-        except (*_UNREACHABLE, asyncpg.PostgresError) as failure:
+        except (*UNREACHABLE, asyncpg.PostgresError) as failure:
             raise Unavailable(f"PostgreSQL cannot be reached: {failure}") from failure
         try:
             await _migrate(connection)
@@ -115,6 +110,7 @@ class Postgres:
         if self._analyzing is not None:
             self._analyzing.cancel()
             await asyncio.wait([self._analyzing])
+        await self._groups.close()
         await self._connections.close()
 
     async def ping(self) -> None:
@@ -123,36 +119,41 @@ class Postgres:
 
     async def row(self, sql: str, *params: Any) -> Row | None:
         """The first row of a query outside any app."""
-        return await self._using(lambda connection: connection.fetchrow(sql, *params))
+        return await self._connections.use(lambda connection: connection.fetchrow(sql, *params))
 
     async def rows(self, sql: str, *params: Any) -> Sequence[Row]:
         """All rows of a query outside any app."""
-        return await self._using(lambda connection: connection.fetch(sql, *params))
+        return await self._connections.use(lambda connection: connection.fetch(sql, *params))
+
+    async def sole_row(self, sql: str, *params: Any) -> Row:
+        """The row of a query that has exactly one, asked together with others."""
+        return await self._groups.ask(sql, *params)
 
     async def read(self, app: Binding, verb: Verb[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a verb that only reads."""
 
         async def work(connection: asyncpg.Connection) -> T:
-            tx = self._transaction(connection, app)
+            tx = self._transaction(_On(connection), app)
             answer = await verb(tx, *args, **kwargs)
             refuse_writes(tx)
             return answer
 
-        return await self._using(work)
+        return await self._connections.use(work)
 
     async def write(self, app: Binding, verb: Verb[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a verb and write what it holds, again when it lost a race."""
 
-        async def work(connection: asyncpg.Connection) -> tuple[T | None, DomainError | None]:
+        async def work(connection: asyncpg.Connection | None) -> tuple[T | None, DomainError | None]:
             """The verb's answer, or the refusal whose trace it keeps."""
-            tx = self._transaction(connection, app)
+            tx = self._transaction(_On(connection) if connection else self, app)
             try:
                 answer, refusal = await verb(tx, *args, **kwargs), None
             except DomainError as refused:
                 if not refused.keeps_trace:
                     raise
                 answer, refusal = None, refused.with_traceback(None)  # whose frames hold it
-            await self._flush(connection, tx.unit)
+            if tx.unit.wrote:
+                await self._flush(connection, tx.unit)
             return answer, refusal
 
         async def work_in_turn(connection: asyncpg.Connection) -> tuple[T | None, DomainError | None]:
@@ -163,7 +164,10 @@ class Postgres:
 
         for lost in range(RACES):
             try:
-                answer, refusal = await self._using(work if lost < OPTIMISTIC else work_in_turn)
+                if lost == 0:
+                    answer, refusal = await work(None)
+                else:
+                    answer, refusal = await self._connections.use(work if lost < OPTIMISTIC else work_in_turn)
             except LostRace:
                 continue
             if refusal is not None:
@@ -174,16 +178,10 @@ class Postgres:
             return cast("T", answer)
         raise Unavailable("Too many others are changing the same records: try again")
 
-    async def _flush(self, connection: asyncpg.Connection, unit: Unit) -> None:
-        if not unit.wrote:
-            return
-        plan = unit.plan()
+    async def _flush(self, connection: asyncpg.Connection | None, unit: Unit) -> None:
+        """Write what the unit holds, on this connection or wherever there is room."""
         try:
-            if any(held.ordered for held in plan):
-                await _one_by_one(connection, plan)
-            else:
-                sql, params = compose(plan)
-                await connection.fetchrow(sql, *params)
+            await self._carry_out(connection, unit)
         except _RACE_LOST as lost:
             raise LostRace from lost
         if unit.stale:
@@ -197,6 +195,20 @@ class Postgres:
         ):
             self._analyzing = asyncio.create_task(self._analyze())
 
+    async def _carry_out(self, connection: asyncpg.Connection | None, unit: Unit) -> None:
+        plan = unit.plan()
+        if any(held.ordered for held in plan):
+            if connection is None:
+                await self._connections.use(lambda connection: _one_by_one(connection, plan))
+            else:
+                await _one_by_one(connection, plan)
+            return
+        sql, params = compose(plan)
+        if connection is None:
+            await self._groups.ask(sql, *params)
+        else:
+            await connection.fetchrow(sql, *params)
+
     async def _analyze(self) -> None:
         """Let the planner look at the tables that grew, whose cached plans are made anew then."""
         try:
@@ -205,35 +217,18 @@ class Postgres:
         except (DomainError, asyncpg.PostgresError) as failure:
             _log.warning("ANALYZE was put off: %s", type(failure).__name__)
 
-    def _transaction(self, connection: asyncpg.Connection, app: Binding) -> SqlTransaction:
-        return SqlTransaction(Unit(_On(connection), app.id, app.settings, now_ms(), self._randomness), self._vault)
-
-    async def _using(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
-        """Do something with a connection of one's own. Raises Unavailable when the server is not there."""
-        try:
-            connection = await self._connections.take()
-        except _UNREACHABLE as failure:
-            raise Unavailable("PostgreSQL cannot be reached at the moment") from failure
-        try:
-            return await work(connection)
-        except _UNREACHABLE as failure:
-            connection.terminate()
-            raise Unavailable("PostgreSQL cannot be reached at the moment") from failure
-        except asyncio.CancelledError:
-            connection.terminate()  # it may be in the middle of a statement
-            raise
-        finally:
-            self._connections.give_back(connection)
+    def _transaction(self, reads: Reads, app: Binding) -> SqlTransaction:
+        return SqlTransaction(Unit(reads, app.id, app.settings, now_ms(), self._randomness), self._vault)
 
 
 class _On:
     """Reads on one connection (Reads)."""
 
-    __slots__ = ("row", "rows")
+    __slots__ = ("row", "rows", "sole_row")
     engine: Literal["sqlite", "postgresql"] = "postgresql"
 
     def __init__(self, connection: asyncpg.Connection) -> None:
-        self.row = connection.fetchrow
+        self.row = self.sole_row = connection.fetchrow
         self.rows = connection.fetch
 
 

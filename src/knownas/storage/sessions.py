@@ -79,8 +79,7 @@ class SessionRows:
     ) -> Situation:
         """All that a login has to know: one question in the common case, more where users were merged."""
         key = normalise("external_id", external_id)
-        first = await self._unit.row(SITUATION, key, email_key, guid, external_id)
-        assert first is not None, "the question has one row whatever there is"  # noqa: S101
+        first = await self._unit.sole_row(SITUATION, key, email_key, guid, external_id)
         visitor = await self.visitor(proof) if proof else None
         device = device_of(first, _GUID_AT) if first[_GUID_AT] is not None else None
         known, devices = await self._known(first)

@@ -106,6 +106,10 @@ class Sqlite:
         except _NOT_NOW as failure:
             raise Unavailable("The database cannot be read at the moment") from failure
 
+    async def sole_row(self, sql: str, *params: Any) -> Row:
+        """The row of a query that has exactly one."""
+        return (await self.rows(sql, *params))[0]
+
     async def read(self, app: Binding, verb: Verb[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a verb that only reads, here and now."""
         tx = SqlTransaction(Unit(self, app.id, app.settings, now_ms(), self._randomness), self._vault)
@@ -172,3 +176,7 @@ class _On:
     async def rows(self, sql: str, *params: Any) -> Sequence[Row]:
         """All rows."""
         return self._execute(for_sqlite(sql), params).fetchall()
+
+    async def sole_row(self, sql: str, *params: Any) -> Row:
+        """The row of a query that has exactly one."""
+        return self._execute(for_sqlite(sql), params).fetchall()[0]

@@ -70,6 +70,10 @@ class Reads(Protocol):
         """All rows."""
         ...
 
+    async def sole_row(self, sql: str, *params: Any) -> Row:
+        """The row of a query that has exactly one whatever there is, so that several may be asked together."""
+        ...
+
 
 class Randomness(Protocol):
     """Where ids and secrets come from."""
@@ -130,6 +134,11 @@ class Unit:
         """All rows of a query on the app, whose id is `$1`."""
         self._still_reading()
         return await self._engine.rows(sql, self.app_id, *params)
+
+    async def sole_row(self, sql: str, *params: Any) -> Row:
+        """The row of a query on the app that has exactly one whatever there is."""
+        self._still_reading()
+        return await self._engine.sole_row(sql, self.app_id, *params)
 
     async def directory_rows(self, sql: str, *params: Any) -> Sequence[Row]:
         """All rows of a query on what lies above the apps: accounts, apps and keys."""
@@ -255,6 +264,8 @@ class Unit:
             if patch.revision is not None:
                 params.append(patch.revision)
                 where += f" AND revision = ${len(params)}"
+        if self.engine == "postgresql":
+            where += _WRITTEN_BEFORE
         sql = f"UPDATE {table} SET {', '.join(sets)} WHERE {where} RETURNING seq"  # noqa: S608  the names are ours
         return Held(_interned(sql), tuple(params), must=True)
 
@@ -286,6 +297,10 @@ def runs_of_rows(plan: list[Held]) -> list[tuple[int, int]]:
 ROWS_AT_ONCE: Final = 100
 _LIVE_ROW: Final = "app_id = $1 AND id = $2 AND merged_into IS NULL"
 _WHERE: Final = {"apps": "$1 = $2 AND id = $2", "conflicts": "app_id = $1 AND id = $2"}
+# Events are read by transaction, so who counts on must be the later one. Who waited for a row in the middle of its own
+# transaction may find that it is not: its number is lower than that of the row's last writer, and its race is lost.
+# (Numbers are compared in a circle of four billion; further ahead than anybody can be means that they are long past.)
+_WRITTEN_BEFORE: Final = " AND age(xmin) NOT BETWEEN -100000 AND -1"
 # It waits for whoever is changing the row, and whoever wants to change it waits for us.
 _STILL_AS_READ: Final = "SELECT 1 FROM users WHERE app_id = $1 AND id = $2 AND revision = $3 FOR SHARE"
 INSERT_EVENT: Final = """
