@@ -3,20 +3,24 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 import pytest
 
+from knownas.apps.delete import delete_app
 from knownas.errors import Unavailable
+from knownas.messages.delete import delete_all_messages
 from knownas.storage import groups as module
 from knownas.storage.connections import Connections
-from knownas.storage.groups import LOCK_TIMEOUT, Groups
+from knownas.storage.groups import IN_GROUPS, Groups
 from knownas.users import UserChanges
+from knownas.users.delete import delete_user
 from knownas.users.update import update_user
-from tests.given import World, beside, claims, device, numbered_without_gaps
+from tests.garbage import left_behind
+from tests.given import BY, World, beside, claims, device, numbered_without_gaps
 from tests.servers import fresh_database
 from tests.unit.test_messages import by, open_with, say, text
 
@@ -38,7 +42,7 @@ class Grouped:
 
 
 @asynccontextmanager
-async def grouped(postgres_url: str) -> AsyncIterator[Grouped]:
+async def grouped(postgres_url: str, **settings: str) -> AsyncIterator[Grouped]:
     async with AsyncExitStack() as stack:
         url = stack.enter_context(fresh_database(postgres_url))
         admin: Any = await asyncpg.connect(url)
@@ -51,7 +55,7 @@ async def grouped(postgres_url: str) -> AsyncIterator[Grouped]:
             ran_alone.append(params[0])
             return await singles.use(lambda connection: connection.fetchrow(sql, *params))
 
-        groups = Groups(Connections(url, 1, server_settings={"lock_timeout": LOCK_TIMEOUT}), alone)
+        groups = Groups(Connections(url, 1, server_settings=IN_GROUPS | settings), alone)
         stack.push_async_callback(groups.close)
         yield Grouped(groups, admin, url, ran_alone)
 
@@ -86,7 +90,32 @@ async def test_one_failure_is_its_own_callers_and_nobody_else_is_written_twice(p
         assert [row[0] for row in await on.admin.fetch("SELECT id FROM things ORDER BY id")] == [1, 2, 3]
         nonsense = await all_at_once(on.groups.ask(SHARE, 4), on.groups.ask(SHARE, "four"), on.groups.ask(SHARE, 6))
         assert (nonsense[0][0], nonsense[2][0]) == (3, 2)
-        assert isinstance(nonsense[1], Unavailable | asyncpg.DataError)
+        assert isinstance(nonsense[1], asyncpg.DataError)
+
+
+async def test_who_fails_is_found_by_halving_so_that_the_others_still_go_together(postgres_url: str) -> None:
+    async with grouped(postgres_url) as on:
+        fails = "SELECT CAST(pg_current_xact_id() AS TEXT), 1 / (CAST($1 AS INTEGER) - 41)"
+        outcomes = await all_at_once(*(on.groups.ask(fails, number) for number in range(64)))
+        assert isinstance(outcomes.pop(41), asyncpg.DivisionByZeroError)
+        assert len({row[0] for row in outcomes}) == 6
+        assert on.alone == []
+
+
+async def test_failures_leave_nothing_for_the_garbage_collector(postgres_url: str) -> None:
+    async with grouped(postgres_url) as on:
+
+        async def failing(number: int) -> None:
+            with suppress(asyncpg.DivisionByZeroError):
+                await on.groups.ask(SHARE, number * 0)
+
+        assert await left_behind(failing, 20) < 20
+
+
+async def test_a_slow_statement_goes_on_alone(postgres_url: str) -> None:
+    async with grouped(postgres_url, statement_timeout="200ms") as on:
+        await all_at_once(on.groups.ask(SLEEP, 0.5), on.groups.ask(SLEEP, 0))
+        assert sorted(on.alone) == [0, 0.5]
 
 
 async def test_a_lock_keeps_only_the_one_waiting_who_needs_it(postgres_url: str) -> None:
@@ -110,6 +139,21 @@ async def test_a_lock_keeps_only_the_one_waiting_who_needs_it(postgres_url: str)
         ]
 
 
+async def test_two_servers_groups_do_not_hold_each_other_up(postgres_url: str) -> None:
+    """They lock rows in one order, whoever asked first, so neither has to be taken back."""
+    count_of = COUNT.replace("$1", "$2") + " WHERE CAST($1 AS TEXT) = 'app'"
+    async with grouped(postgres_url) as on, AsyncExitStack() as stack:
+        other = Groups(Connections(on.url, 1, server_settings=IN_GROUPS), on.groups._alone)
+        stack.push_async_callback(other.close)
+        await on.admin.execute("INSERT INTO things (id) SELECT generate_series(11, 74)")
+        for _ in range(10):
+            there = [on.groups.ask(count_of, "app", number) for number in range(11, 75)]
+            back = [other.ask(count_of, "app", number) for number in range(74, 10, -1)]
+            await asyncio.gather(*there, *back)
+        assert on.alone == []
+        assert [row[0] for row in await on.admin.fetch("SELECT DISTINCT seen FROM things")] == [20]
+
+
 async def test_who_gives_up_before_her_turn_writes_nothing_and_the_others_go_on(postgres_url: str) -> None:
     async with grouped(postgres_url) as on:
         asked = [asyncio.create_task(on.groups.ask(INSERT, number)) for number in range(6)]
@@ -131,8 +175,21 @@ async def test_nobody_waits_for_ever_behind_a_group(postgres_url: str, monkeypat
         late = await all_at_once(on.groups.ask(SLEEP, 0))
         assert [type(outcome) for outcome in behind + late] == [Unavailable] * 4
         assert "busy" in str(behind[0])
+        assert not slow.done()
         await slow
         await on.groups.ask(SLEEP, 0)
+
+
+async def test_a_server_that_vanished_holds_nobody_up_for_ever(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The group's connection is given up, nothing is run again, and the next caller gets another."""
+    monkeypatch.setattr(module, "ENDED_WITHIN_S", 0.3)
+    async with grouped(postgres_url) as on:
+        silent = await all_at_once(on.groups.ask(SLEEP, 3), on.groups.ask(SLEEP, 3.1))
+        assert [type(outcome) for outcome in silent] == [Unavailable] * 2
+        await on.groups.ask(SLEEP, 0)
+        assert on.alone == []
 
 
 async def test_only_so_many_may_wait(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,6 +258,30 @@ async def test_the_outbox_has_each_streams_events_in_their_order(world_on_postgr
         in_order.setdefault(stream, []).append(seq)
     assert [stream for stream, found in in_order.items() if found != sorted(found)] == []
     assert numbered_without_gaps(await world.snapshot())
+
+
+async def test_what_touches_many_rows_is_a_transaction_of_its_own(
+    world_on_postgres: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else whoever asks the same would wait for all of it, and a lock in its way would take all of it back."""
+    sent: list[str] = []
+    ask = Groups.ask
+
+    async def recorded(groups: Groups, sql: str, *params: Any) -> Any:
+        sent.append(sql)
+        return await ask(groups, sql, *params)
+
+    monkeypatch.setattr(Groups, "ask", recorded)
+    world = world_on_postgres
+    ada = await world.user("1234")
+    room = await open_with(world, ada)
+    await say(world, room, text("one"))
+    assert any("INSERT INTO messages" in sql for sql in sent)
+    sent.clear()
+    await world.do(delete_all_messages, room.id)
+    await world.do_to(ada, delete_user, BY)
+    await world.do(delete_app)
+    assert sent == []
 
 
 async def test_logins_that_wait_together_share_a_transaction(world_on_postgres: World) -> None:

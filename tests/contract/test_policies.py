@@ -1,6 +1,5 @@
 """R7: what a contested e-mail does to a login, by the app's policy; whatever it is, there is one case and an event."""
 
-import gc
 from contextlib import suppress
 
 import pytest
@@ -9,6 +8,7 @@ from knownas.apps import ConflictPolicy
 from knownas.conflicts import Case, EmailContested, Evidence, RequestInfo
 from knownas.sessions.log_in import log_in
 from knownas.transaction import Transaction
+from tests.garbage import left_behind
 from tests.given import World, claims, device
 
 SOMEWHERE = RequestInfo(address="192.0.2.7", user_agent="Browser/1")
@@ -180,12 +180,4 @@ async def test_a_refusal_leaves_nothing_for_the_garbage_collector(world: World) 
         with suppress(EmailContested):
             await world.log_in(claims(f"x{number}", "ada@example.com"), device(f"phone-{number}"))
 
-    await refused(0)
-    gc.collect()
-    gc.disable()
-    try:
-        for number in range(1, 21):
-            await refused(number)
-        assert gc.collect() < 20, "each left something behind"
-    finally:
-        gc.enable()
+    assert await left_behind(refused, 20) < 20

@@ -133,6 +133,7 @@ class ClientRows:
 
     def deactivate(self, integration_id: str) -> None:
         """Hold the state of all of its active clients."""
+        self._unit.bulky = True
         self._unit.hold(DEACTIVATE, integration_id)
 
     def clear_details(self, members: list[str]) -> None:

@@ -122,6 +122,7 @@ class Connections:
             raise
         finally:
             patience.cancel()
+            del turn  # a failure that it holds holds this frame
 
     def _hand_on(self, connection: asyncpg.Connection | None) -> bool:
         """Pass a connection, or the room for one, to whoever has waited longest; False when nobody waits."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import asyncpg
 
@@ -21,17 +21,26 @@ from knownas.storage.connections import WAIT_S, WAITING_AT_MOST, Connections
 from knownas.storage.unit import Row
 
 GROUP: Final = 64
-LOCK_TIMEOUT: Final = "100ms"
+ENDED_WITHIN_S: Final = 10.0
+"""A server that has vanished says nothing, and everybody who asks the same waits behind the group."""
+IN_GROUPS: Final = {"lock_timeout": "100ms", "statement_timeout": "5s"}
 """A group holds the rows of all its members, so it must not wait long for anybody else's: its members then go alone."""
 _log = logging.getLogger(__name__)
-_Waiting = tuple[tuple[Any, ...], "asyncio.Future[Row | None]"]
+_HELD_UP: Final = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)
+
+
+class _Waiting(NamedTuple):
+    params: tuple[Any, ...]
+    answer: asyncio.Future[Row | None]
+    until: float
 
 
 class Groups:
     """Runs statements that answer exactly one row each, those of one text in groups, one group of a text at a time.
 
-    A group is written as a whole or not at all. One that fails is taken back, and `alone` runs each of its statements
-    by itself, so that nobody suffers from another's failure or from a lock that another waits for.
+    A group is written as a whole or not at all. One that fails is taken back and run again in halves, until who failed
+    is by herself; one that is held up is taken back, and `alone` runs each of its statements by itself, so that one
+    who must wait waits alone.
     """
 
     def __init__(self, connections: Connections, alone: Callable[..., Awaitable[Row | None]]) -> None:
@@ -59,12 +68,13 @@ class Groups:
             task = loop.create_task(self._serve(sql, line))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        line.queue.append((params, answer))
+        line.queue.append(_Waiting(params, answer, loop.time() + WAIT_S))
         self._asking += 1
         try:
             row = await answer
         finally:
             self._asking -= 1
+            del answer  # a failure that it holds holds this frame
         if row is None:
             row = await self._alone(sql, *params)
             assert row is not None, "only statements that always answer a row are asked here"  # noqa: S101
@@ -72,64 +82,70 @@ class Groups:
 
     async def close(self) -> None:
         """Let what was taken be answered, then disconnect."""
-        while self._tasks:
+        while self._tasks:  # each ends by itself: nobody waits longer than WAIT_S, no group longer than ENDED_WITHIN_S
             await asyncio.wait(self._tasks)
         await self._connections.close()
 
     async def _serve(self, sql: str, line: _Line) -> None:
         """Answer all who wait for this statement, until nobody does."""
-        queue = line.queue
+        queue, group = line.queue, list[_Waiting]()
         try:
             while queue:
                 group = [queue.popleft() for _ in range(min(GROUP, len(queue)))]
-                group = [waiting for waiting in group if not waiting[1].done()]  # who gave up before her turn
-                if group:
-                    line.be_patient()
-                    try:
-                        await self._answer(sql, group)
-                    finally:
-                        _fail(group, "The server is stopping")
+                # Behind the app's id stands the key of the first row that is written: all lock in one order.
+                group.sort(key=lambda waiting: str(waiting.params[1:2]))
+                await self._answer(sql, group)
         finally:
-            line.patience.cancel()
+            line.end()
             del self._lines[sql]
-            _fail(queue, "The server is stopping")
+            _fail([*group, *queue], "The server is stopping")
 
     async def _answer(self, sql: str, group: list[_Waiting]) -> None:
+        group = [waiting for waiting in group if not waiting.answer.done()]  # others gave up before their turn
+        if not group:
+            return
         try:
-            rows = await self._connections.use(partial(_run, sql, [params for params, _ in group]))
-        except Unavailable as failure:
-            _fail(group, str(failure))
-        except Exception as failure:  # noqa: BLE001  whatever it was, each finds out for herself
+            async with asyncio.timeout(ENDED_WITHIN_S):
+                rows = await self._connections.use(partial(_run, sql, [waiting.params for waiting in group]))
+        except (Unavailable, TimeoutError) as failure:
+            # Whether it was written is not known, so it is not run again.
+            _fail(group, str(failure) or "PostgreSQL does not answer at the moment")
+        except _HELD_UP:
+            _settle(group, [None] * len(group))
+        except Exception as failure:  # noqa: BLE001  whatever it was, it is for its own caller
+            if len(group) == 1:
+                group[0].answer.set_exception(failure.with_traceback(None))  # whose frames hold it
+                return
             _log.debug("a group of %d was taken back: %s", len(group), type(failure).__name__)
-            for _, answer in group:
-                if not answer.done():
-                    answer.set_result(None)
+            middle = len(group) // 2
+            await self._answer(sql, group[:middle])
+            await self._answer(sql, group[middle:])
         else:
-            for (_, answer), row in zip(group, rows, strict=True):
-                if not answer.done():
-                    answer.set_result(row)
+            _settle(group, rows)
 
 
 class _Line:
     """Those who wait for one statement, behind the group that is under way."""
 
-    __slots__ = ("_loop", "patience", "queue")
+    __slots__ = ("_loop", "_patience", "queue")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self.queue: deque[_Waiting] = deque()
-        self.patience = loop.call_later(WAIT_S, self._give_up)
+        self._patience = loop.call_later(WAIT_S, self._give_up)
 
-    def be_patient(self) -> None:
-        """Wait so long, from now on, for the group that goes now."""
-        self.patience.cancel()
-        self.patience = self._loop.call_later(WAIT_S, self._give_up)
+    def end(self) -> None:
+        """Nobody waits here any more."""
+        self._patience.cancel()
 
     def _give_up(self) -> None:
-        """Refuse those who wait behind a group that the server does not answer; that one ends by KEYED_PLANS."""
-        _fail(self.queue, "The database is too busy")
-        self.queue.clear()
-        self.be_patient()
+        """Refuse those who have waited too long for the groups before them."""
+        now = self._loop.time()
+        late = []
+        while self.queue and self.queue[0].until <= now:
+            late.append(self.queue.popleft())
+        _fail(late, "The database is too busy")
+        self._patience = self._loop.call_at(self.queue[0].until if self.queue else now + WAIT_S, self._give_up)
 
 
 async def _run(sql: str, group: list[tuple[Any, ...]], connection: asyncpg.Connection) -> list[Row]:
@@ -138,8 +154,16 @@ async def _run(sql: str, group: list[tuple[Any, ...]], connection: asyncpg.Conne
     return rows
 
 
-def _fail(group: list[_Waiting] | deque[_Waiting], reason: str) -> None:
+def _settle(group: list[_Waiting], rows: Sequence[Row | None]) -> None:
+    """Give everybody her own row."""
+    assert len(rows) == len(group), "each statement that is sent together answers exactly one row"  # noqa: S101
+    for waiting, row in zip(group, rows, strict=True):
+        if not waiting.answer.done():
+            waiting.answer.set_result(row)
+
+
+def _fail(group: Iterable[_Waiting], reason: str) -> None:
     """Refuse those who have no answer yet."""
-    for _, answer in group:
-        if not answer.done():
-            answer.set_exception(Unavailable(reason))
+    for waiting in group:
+        if not waiting.answer.done():
+            waiting.answer.set_exception(Unavailable(reason))

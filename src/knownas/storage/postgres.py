@@ -22,7 +22,7 @@ from knownas.storage.chance import SystemRandomness, now_ms
 from knownas.storage.connections import UNREACHABLE, Connections
 from knownas.storage.cte import compose, telling
 from knownas.storage.directory import Directory, check_master_key
-from knownas.storage.groups import LOCK_TIMEOUT, Groups
+from knownas.storage.groups import IN_GROUPS, Groups
 from knownas.storage.transaction import RACES, NewApp, SqlTransaction, refuse_writes
 from knownas.storage.unit import Held, Reads, Row, SeqOf, Unit
 from knownas.storage.vault import Vault
@@ -72,8 +72,8 @@ class Postgres:
         self._vault = vault
         options = {"statement_cache_size": 1000, "max_cached_statement_lifetime": 0}
         self._connections = Connections(url, CONNECTIONS, server_settings=KEYED_PLANS, **options)
-        grouped = {**KEYED_PLANS, "lock_timeout": LOCK_TIMEOUT}
-        self._groups = Groups(Connections(url, GROUP_CONNECTIONS, server_settings=grouped, **options), self.row)
+        grouped = Connections(url, GROUP_CONNECTIONS, server_settings=KEYED_PLANS | IN_GROUPS, **options)
+        self._groups = Groups(grouped, self.row)
         self._randomness = SystemRandomness()
         self._writes = 0
         self._wake: Callable[[], None] | None = None
@@ -116,6 +116,7 @@ class Postgres:
     async def ping(self) -> None:
         """Return when the server answers."""
         await self.row("SELECT max(version) FROM schema_history")
+        await self.sole_row("SELECT max(version) FROM schema_history")
 
     async def row(self, sql: str, *params: Any) -> Row | None:
         """The first row of a query outside any app."""
@@ -204,10 +205,12 @@ class Postgres:
                 await _one_by_one(connection, plan)
             return
         sql, params = compose(plan)
-        if connection is None:
-            await self._groups.ask(sql, *params)
-        else:
+        if connection is not None:
             await connection.fetchrow(sql, *params)
+        elif unit.bulky:
+            await self.row(sql, *params)
+        else:
+            await self._groups.ask(sql, *params)
 
     async def _analyze(self) -> None:
         """Let the planner look at the tables that grew, whose cached plans are made anew then."""

@@ -93,6 +93,7 @@ class Unit:
     __slots__ = (
         "_engine",
         "app_id",
+        "bulky",
         "erased",
         "events",
         "fresh",
@@ -124,6 +125,8 @@ class Unit:
         self.pointers: dict[str, int] = {}
         self.stale = False
         self.erased = False
+        # Whether it may touch many rows, or such as all need: it is not to be done in one transaction with others.
+        self.bulky = False
 
     async def row(self, sql: str, *params: Any) -> Row | None:
         """The first row of a query on the app, whose id is `$1`."""
@@ -152,7 +155,7 @@ class Unit:
 
     def hold_directory(self, sql: str, *params: Any, must: bool = False) -> None:
         """Run this statement on accounts, apps or keys at the end; what was cached of them is stale then."""
-        self.stale = True
+        self.stale = self.bulky = True
         self.held.append(Held(sql, params, must))
 
     def hold(self, sql: str, *params: Any, must: bool = False, ordered: bool = False, slight: bool = False) -> None:
@@ -161,10 +164,12 @@ class Unit:
 
     def hold_outside(self, sql: str, *params: Any, must: bool = False) -> None:
         """Run this statement at the end, on what belongs to no app or to several; its parameters are all it has."""
+        self.bulky = True
         self.held.append(Held(sql, params, must))
 
     def hold_for_all(self, sql: str, ids: list[str]) -> None:
         """Run this statement for all of these ids, which it names as `{ids}`, some at a time."""
+        self.bulky = True
         for some in chunks(ids):
             self.hold(sql.replace("{ids}", id_list(some)), *some, ordered=len(ids) > len(some))
 
@@ -299,7 +304,8 @@ _LIVE_ROW: Final = "app_id = $1 AND id = $2 AND merged_into IS NULL"
 _WHERE: Final = {"apps": "$1 = $2 AND id = $2", "conflicts": "app_id = $1 AND id = $2"}
 # Events are read by transaction, so who counts on must be the later one. Who waited for a row in the middle of its own
 # transaction may find that it is not: its number is lower than that of the row's last writer, and its race is lost.
-# (Numbers are compared in a circle of four billion; further ahead than anybody can be means that they are long past.)
+# (Numbers go round in four billion, so one that is further ahead than this is long past. A unit may lose its race
+# without need: where another took a number just between this question and our own.)
 _WRITTEN_BEFORE: Final = " AND age(xmin) NOT BETWEEN -100000 AND -1"
 # It waits for whoever is changing the row, and whoever wants to change it waits for us.
 _STILL_AS_READ: Final = "SELECT 1 FROM users WHERE app_id = $1 AND id = $2 AND revision = $3 FOR SHARE"
