@@ -25,7 +25,7 @@ from knownas.storage.sqlite_writer import GROUP, Writer
 from knownas.transaction import Transaction
 from knownas.users import UserExists
 from knownas.users.create import create_user
-from tests.given import KEY_ID, NOTHING_TYPED, World, world_at
+from tests.given import KEY_ID, NOTHING_TYPED, World, database_of, world_at
 
 ROUNDS = 4
 
@@ -107,6 +107,20 @@ async def test_a_short_lock_is_waited_for(impatient: World) -> None:
         while not writer_of(impatient).waiting:  # noqa: ASYNC110  the writer's thread tells nobody
             await asyncio.sleep(0)
     assert await waiting
+
+
+async def test_a_new_file_that_another_program_is_making_is_waited_for(tmp_path: Path) -> None:
+    """SQLite itself waits for any lock but the one that turning the write-ahead log on takes."""
+    path = tmp_path / "new.db"
+    other = apsw.Connection(str(path))
+    other.execute("CREATE TABLE things (id)")
+    other.execute("BEGIN IMMEDIATE")
+    database = database_of(f"sqlite:///{path}")
+    leaving = threading.Timer(0.3, lambda: other.execute("COMMIT"))
+    leaving.start()
+    await database.start()
+    leaving.join()
+    await database.close()
 
 
 async def test_a_full_disk_is_unavailable_and_never_a_conflict(world: World) -> None:

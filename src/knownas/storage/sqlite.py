@@ -7,6 +7,7 @@ Why it is built like this: docs/decisions/0003-two-engines-one-source-of-stateme
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, Final, Literal
 
 import apsw
@@ -143,8 +144,8 @@ class Sqlite:
         connection = apsw.Connection(str(self._path), statementcachesize=500)
         connection.set_busy_timeout(BUSY_MS)
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+        _write_ahead(connection)
         for pragma in (
-            "journal_mode = WAL",
             f"synchronous = {self._synchronous}",
             "wal_autocheckpoint = 0",
             "secure_delete = ON",
@@ -153,6 +154,19 @@ class Sqlite:
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()
         return connection
+
+
+def _write_ahead(connection: apsw.Connection) -> None:
+    """Turn the write-ahead log on, which one of those who open a new file at once does. SQLite has no patience here."""
+    gives_up_at = monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
+            return
+        except apsw.BusyError:
+            if monotonic() > gives_up_at:
+                raise
+            sleep(0.001)
 
 
 def _nobody() -> None:
