@@ -20,7 +20,10 @@ from knownas.errors import Unavailable
 from knownas.storage.connections import WAIT_S, WAITING_AT_MOST, Connections
 from knownas.storage.unit import Row
 
-GROUP: Final = 64
+GROUP: Final = 16
+AT_ONCE: Final = 2
+WORTH_ANOTHER: Final = 8
+"""A second group of a text goes beside the first, so that nobody idles meanwhile, where so many wait for it."""
 ENDED_WITHIN_S: Final = 10.0
 """A server that has vanished says nothing, and everybody who asks the same waits behind the group."""
 IN_GROUPS: Final = {"lock_timeout": "100ms", "statement_timeout": "5s"}
@@ -36,7 +39,7 @@ class _Waiting(NamedTuple):
 
 
 class Groups:
-    """Runs statements that answer exactly one row each, those of one text in groups, one group of a text at a time.
+    """Runs statements that answer exactly one row each, those of one text in groups.
 
     A group is written as a whole or not at all. One that fails is taken back and run again in halves, until who failed
     is by herself; one that is held up is taken back, and `alone` runs each of its statements by itself, so that one
@@ -64,11 +67,13 @@ class Groups:
         line = self._lines.get(sql)
         if line is None:
             line = self._lines[sql] = _Line(loop)
+        line.queue.append(_Waiting(params, answer, loop.time() + WAIT_S))
+        if line.served == 0 or (line.served < AT_ONCE and len(line.queue) >= WORTH_ANOTHER):
+            line.served += 1
             # It begins with the loop's next turn, when all who are awake now have asked.
             task = loop.create_task(self._serve(sql, line))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        line.queue.append(_Waiting(params, answer, loop.time() + WAIT_S))
         self._asking += 1
         try:
             row = await answer
@@ -96,9 +101,12 @@ class Groups:
                 group.sort(key=lambda waiting: str(waiting.params[1:2]))
                 await self._answer(sql, group)
         finally:
-            line.end()
-            del self._lines[sql]
-            _fail([*group, *queue], "The server is stopping")
+            _fail(group, "The server is stopping")
+            line.served -= 1
+            if line.served == 0:
+                line.end()
+                del self._lines[sql]
+                _fail(queue, "The server is stopping")
 
     async def _answer(self, sql: str, group: list[_Waiting]) -> None:
         group = [waiting for waiting in group if not waiting.answer.done()]  # others gave up before their turn
@@ -125,12 +133,13 @@ class Groups:
 
 
 class _Line:
-    """Those who wait for one statement, behind the group that is under way."""
+    """Those who wait for one statement, behind the groups that are under way: `served` says how many."""
 
-    __slots__ = ("_loop", "_patience", "queue")
+    __slots__ = ("_loop", "_patience", "queue", "served")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self.served = 0
         self.queue: deque[_Waiting] = deque()
         self._patience = loop.call_later(WAIT_S, self._give_up)
 
