@@ -169,6 +169,17 @@ async def test_who_gives_up_before_her_turn_writes_nothing_and_the_others_go_on(
         assert on.groups.waiting == 0
 
 
+async def test_who_gives_up_while_her_statement_fails_is_nobody_elses_trouble(postgres_url: str) -> None:
+    async with grouped(postgres_url) as on:
+        fails = "SELECT 6 / (CAST($1 AS INTEGER) * count(*)) FROM pg_sleep(0.3)"
+        gone = asyncio.create_task(on.groups.ask(fails, 0))
+        await until_asleep(on)
+        behind = asyncio.create_task(on.groups.ask(fails, 2))
+        await asyncio.sleep(0)
+        gone.cancel()
+        assert (await behind)[0] == 3
+
+
 async def test_nobody_waits_for_ever_behind_a_group(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "WAIT_S", 0.2)
     async with grouped(postgres_url) as on:

@@ -122,7 +122,8 @@ class Groups:
             _settle(group, [None] * len(group))
         except Exception as failure:  # noqa: BLE001  whatever it was, it is for its own caller
             if len(group) == 1:
-                group[0].answer.set_exception(failure.with_traceback(None))  # whose frames hold it
+                if not group[0].answer.done():
+                    group[0].answer.set_exception(failure.with_traceback(None))  # whose frames hold it
                 return
             _log.debug("a group of %d was taken back: %s", len(group), type(failure).__name__)
             middle = len(group) // 2
