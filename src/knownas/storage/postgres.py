@@ -207,10 +207,10 @@ class Postgres:
         sql, params = compose(plan)
         if connection is not None:
             await connection.fetchrow(sql, *params)
-        elif unit.bulky:
-            await self.row(sql, *params)
-        else:
+        elif unit.sociable:
             await self._groups.ask(sql, *params)
+        else:
+            await self.row(sql, *params)
 
     async def _analyze(self) -> None:
         """Let the planner look at the tables that grew, whose cached plans are made anew then."""

@@ -214,6 +214,17 @@ class Unit:
             return True
         return any(patch.columns or patch.one_more for patch in self.patches.values())
 
+    @property
+    def sociable(self) -> bool:
+        """Whether it may be one transaction with others: all whose events it counts are new, or still as it read them.
+
+        It then never waits its turn at a row to which many write, as at a conversation's, with all the others waiting.
+        """
+        return not self.bulky and all(
+            stream in self.fresh or ((patch := self.patches.get(stream)) is not None and patch.revision is not None)
+            for stream in self.patches.keys() | self.events.keys()
+        )
+
     def plan(self) -> list[Held]:
         """All that is held, as statements in an order that locks users by id and numbers the events last."""
         plan: list[Held] = []
