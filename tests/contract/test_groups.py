@@ -160,7 +160,7 @@ async def test_two_servers_groups_do_not_hold_each_other_up(postgres_url: str) -
 async def test_who_gives_up_before_her_turn_writes_nothing_and_the_others_go_on(postgres_url: str) -> None:
     async with grouped(postgres_url) as on:
         asked = [asyncio.create_task(on.groups.ask(INSERT, number)) for number in range(6)]
-        await asyncio.sleep(0)
+        await until_waiting(on, 6)
         asked[2].cancel()
         asked[4].cancel()
         outcomes = await all_at_once(*asked)
@@ -175,7 +175,7 @@ async def test_who_gives_up_while_her_statement_fails_is_nobody_elses_trouble(po
         gone = asyncio.create_task(on.groups.ask(fails, 0))
         await until_asleep(on)
         behind = asyncio.create_task(on.groups.ask(fails, 2))
-        await asyncio.sleep(0)
+        await until_waiting(on, 2)
         gone.cancel()
         assert (await behind)[0] == 3
 
@@ -219,7 +219,7 @@ async def test_a_lost_connection_is_unavailable_to_the_group_and_to_nobody_after
         asleep = [asyncio.create_task(on.groups.ask(SLEEP, 20)) for _ in range(3)]
         pid = await until_asleep(on)
         behind = asyncio.create_task(on.groups.ask(SLEEP, 0))
-        await asyncio.sleep(0)
+        await until_waiting(on, 4)
         await on.admin.execute("SELECT pg_terminate_backend($1)", pid)
         outcomes = await all_at_once(*asleep)
         assert [type(outcome) for outcome in outcomes] == [Unavailable] * 3
@@ -230,11 +230,16 @@ async def test_a_lost_connection_is_unavailable_to_the_group_and_to_nobody_after
 async def test_closing_answers_what_was_asked(postgres_url: str) -> None:
     async with grouped(postgres_url) as on:
         asked = [asyncio.create_task(on.groups.ask(INSERT, number)) for number in range(5)]
-        await asyncio.sleep(0)
+        await until_waiting(on, 5)
         await on.groups.close()
         assert [row[0] for row in await all_at_once(*asked)] == [0, 1, 2, 3, 4]
         with pytest.raises(Unavailable):
             await on.groups.ask(INSERT, 6)
+
+
+async def until_waiting(on: Grouped, count: int) -> None:
+    while on.groups.waiting < count:  # noqa: ASYNC110  nobody tells
+        await asyncio.sleep(0)
 
 
 async def until_asleep(on: Grouped) -> int:

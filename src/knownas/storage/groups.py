@@ -166,7 +166,8 @@ async def _run(sql: str, group: list[tuple[Any, ...]], connection: asyncpg.Conne
 
 def _settle(group: list[_Waiting], rows: Sequence[Row | None]) -> None:
     """Give everybody her own row."""
-    assert len(rows) == len(group), "each statement that is sent together answers exactly one row"  # noqa: S101
+    if len(rows) != len(group):  # or somebody would be given another's
+        raise RuntimeError("each statement that is sent together answers exactly one row")
     for waiting, row in zip(group, rows, strict=True):
         if not waiting.answer.done():
             waiting.answer.set_result(row)
